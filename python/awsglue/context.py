@@ -31,6 +31,10 @@ _FORMAT_OPTIONS = {
 _TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%f"
 _TIME_STEP = datetime.timedelta(milliseconds=1)
 
+# A file's time may lag behind the clock, by a tick of the kernel or by a server's clock: what is younger than this
+# is left to the next run, so that no file falls between two runs.
+_SETTLING_TIME = datetime.timedelta(seconds=1)
+
 
 class GlueContext:
     """Reads and writes dynamic frames.
@@ -126,13 +130,13 @@ class GlueContext:
         job = self._job
         if job is None or not job.reads_bookmark or not transformation_ctx:
             return {}
-        now = datetime.datetime.now(datetime.timezone.utc)
-        options = {"modifiedBefore": now.strftime(_TIME_FORMAT)[:-3], "timeZone": "UTC"}
+        end = datetime.datetime.now(datetime.timezone.utc) - _SETTLING_TIME
+        options = {"modifiedBefore": end.strftime(_TIME_FORMAT)[:-3], "timeZone": "UTC"}
         after = job.get_state(transformation_ctx).get("modified_after")
         if after is not None:
             options["modifiedAfter"] = after
-        # Both bounds are exclusive: a file of this very millisecond belongs to the next run, and only to that.
-        job.set_state(transformation_ctx, {"modified_after": (now - _TIME_STEP).strftime(_TIME_FORMAT)[:-3]})
+        # Both bounds are exclusive: a file of the very millisecond of `end` belongs to the next run, and only to that.
+        job.set_state(transformation_ctx, {"modified_after": (end - _TIME_STEP).strftime(_TIME_FORMAT)[:-3]})
         return options
 
     def _load(self, reader: Any, paths: list[str]) -> DataFrame:
