@@ -1,0 +1,5 @@
+//! Which worker gets which task: shared by everything that executes.
+
+mod pool;
+
+pub use pool::{Pool, WorkerId};
