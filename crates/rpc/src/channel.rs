@@ -1,8 +1,15 @@
 //! Where a client sends its calls; a server in this process and one far away are the same type.
 
+use std::convert::Infallible;
+
 use http::{Request, Response, Uri};
-use tonic::{body::Body, service::Routes, transport::Endpoint};
-use tower::{BoxError, ServiceBuilder, util::BoxCloneSyncService};
+use tonic::{
+    Status,
+    body::Body,
+    service::Routes,
+    transport::{self, Endpoint},
+};
+use tower::{ServiceBuilder, util::BoxCloneSyncService};
 
 use crate::{
     deadline::DeadlineLayer,
@@ -12,7 +19,11 @@ use crate::{
 /// Where a client sends its calls: a connection to another process, or a server in this one.
 ///
 /// Every generated client is built on it: `WorkflowServiceClient::new(channel)`.
-pub type Channel = BoxCloneSyncService<Request<Body>, Response<Body>, BoxError>;
+///
+/// Whoever uses it without a generated client finds the status of a failed RPC in the headers or trailers of the
+/// response, as gRPC has it; the error is a transport that failed. (It is a [`Status`] rather than a boxed error, because
+/// the future of a generated client over a boxed error is not `Send` in the eyes of the compiler.)
+pub type Channel = BoxCloneSyncService<Request<Body>, Response<Body>, Status>;
 
 /// A channel to another process.
 ///
@@ -32,7 +43,7 @@ pub fn connect(endpoint: Uri) -> Channel {
         .layer_fn(BoxCloneSyncService::new)
         // Also tells the server, which stops working on what nobody waits for.
         .layer(DeadlineLayer::telling_server())
-        .map_err(BoxError::from)
+        .map_err(|error: transport::Error| Status::from_error(error.into()))
         .service(connection)
 }
 
@@ -44,6 +55,6 @@ pub fn in_process(routes: Routes) -> Channel {
     ServiceBuilder::new()
         .layer_fn(BoxCloneSyncService::new)
         .layer(DeadlineLayer::watching())
-        .map_err(BoxError::from)
+        .map_err(|never: Infallible| match never {})
         .service(routes.prepare())
 }

@@ -61,12 +61,14 @@ impl Fault {
                 Reason::ServiceUnavailableException,
                 "The service cannot be reached at the moment.",
             ),
-            Code::DeadlineExceeded => Fault::new(Reason::OperationTimeoutException, "The operation timed out."),
+            // tonic ends a call with Cancelled when its `grpc-timeout` has passed.
+            Code::DeadlineExceeded | Code::Cancelled => {
+                Fault::new(Reason::OperationTimeoutException, "The operation timed out.")
+            }
             Code::ResourceExhausted => Fault::new(Reason::ThrottlingException, "Rate exceeded"),
             Code::InvalidArgument => Fault::new(Reason::InvalidInputException, "The input provided was not valid."),
             Code::Unimplemented => Fault::new(Reason::UnknownOperationException, "There is no such operation."),
             Code::Ok
-            | Code::Cancelled
             | Code::Unknown
             | Code::NotFound
             | Code::AlreadyExists
@@ -91,7 +93,12 @@ impl From<Fault> for Status {
 
 #[cfg(test)]
 mod tests {
-    use super::{Code, ErrorDetails, Fault, HashMap, Reason, Status, StatusExt as _};
+    use std::collections::HashMap;
+
+    use tonic::{Code, Status};
+    use tonic_types::{ErrorDetails, StatusExt as _};
+
+    use super::{Fault, Reason};
 
     #[test]
     fn a_fault_survives_the_wire() {
@@ -108,12 +115,12 @@ mod tests {
         let rows = [
             (Code::Unavailable, Reason::ServiceUnavailableException),
             (Code::DeadlineExceeded, Reason::OperationTimeoutException),
+            (Code::Cancelled, Reason::OperationTimeoutException),
             (Code::ResourceExhausted, Reason::ThrottlingException),
             (Code::InvalidArgument, Reason::InvalidInputException),
             (Code::Unimplemented, Reason::UnknownOperationException),
             (Code::Internal, Reason::InternalServiceException),
             (Code::Unknown, Reason::InternalServiceException),
-            (Code::Cancelled, Reason::InternalServiceException),
         ];
         for (code, reason) in rows {
             let fault = Fault::from_status(&Status::new(code, "tcp connect error: 10.1.2.3"));

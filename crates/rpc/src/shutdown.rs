@@ -21,7 +21,6 @@ pub struct Shutdown {
 
 impl Shutdown {
     /// Completes once the process is to stop; as many as like may wait.
-    #[must_use]
     pub fn requested(&self) -> WaitForCancellationFutureOwned {
         self.requested.clone().cancelled_owned()
     }
