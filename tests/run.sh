@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# Runs every check and every test of the repository: the README's second command, and what CI runs.
+#
+# Needs Rust (rustup or a distribution's), a C compiler, Python 3 with venv, and npm. Everything else is installed
+# into tests/.cache and tests/e2e/js, at the versions that are written down. Running it again costs only what changed.
+#
+#   tests/run.sh            all of it
+#   tests/run.sh rust       formatting, lints, unit tests, docs
+#   tests/run.sh python     python/awsglue and the linting of all Python code
+#   tests/run.sh proto      the contract's lint
+#   tests/run.sh e2e [...]  the end-to-end tests; further arguments go to pytest
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+readonly CACHE="$PWD/tests/.cache"
+readonly VENV="$CACHE/venv"
+readonly BUF_PACKAGE="@bufbuild/buf@1.75.0"
+
+say() { printf '\n== %s\n' "$*"; }
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+require() {
+  for tool in "$@"; do
+    has "$tool" || { echo "tests/run.sh needs $tool, which is not installed" >&2; exit 2; }
+  done
+}
+
+python_environment() {
+  require python3
+  local stamp="$VENV/requirements.txt"
+  if ! cmp -s tests/requirements.txt "$stamp"; then
+    say "Python packages into tests/.cache/venv"
+    mkdir -p "$CACHE"
+    python3 -m venv --clear "$VENV"
+    "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+    cp tests/requirements.txt "$stamp"
+  fi
+}
+
+node_modules() {
+  require node npm
+  local stamp=tests/e2e/js/node_modules/.package-lock.stamp
+  if ! cmp -s tests/e2e/js/package-lock.json "$stamp"; then
+    say "JavaScript packages into tests/e2e/js/node_modules"
+    npm ci --prefix tests/e2e/js --no-progress --loglevel=error
+    cp tests/e2e/js/package-lock.json "$stamp"
+  fi
+}
+
+rust() {
+  require cargo
+  say "cargo fmt"
+  cargo fmt --all --check
+  say "cargo clippy"
+  cargo clippy --workspace --all-targets --locked -- -D warnings
+  say "cargo build"
+  cargo build --workspace --locked
+  if cargo nextest --version >/dev/null 2>&1; then
+    say "cargo nextest"
+    cargo nextest run --workspace --locked --no-fail-fast
+  else
+    say "cargo test"
+    cargo test --workspace --locked --no-fail-fast --lib --bins --tests
+  fi
+  say "doc tests"
+  cargo test --workspace --locked --doc
+  say "cargo doc"
+  RUSTDOCFLAGS="-D warnings" cargo doc --workspace --locked --no-deps --document-private-items
+  if cargo deny --version >/dev/null 2>&1; then
+    say "cargo deny"
+    cargo deny check bans licenses sources
+  else
+    echo "cargo deny is not installed: the check of licences and sources is left out" >&2
+  fi
+}
+
+proto() {
+  require npm
+  say "buf lint"
+  npm exec --yes --loglevel=error --package="$BUF_PACKAGE" -- buf lint
+  npm exec --yes --loglevel=error --package="$BUF_PACKAGE" -- buf format --diff --exit-code
+}
+
+python() {
+  python_environment
+  say "ruff"
+  "$VENV/bin/ruff" check --no-cache python tests examples
+  "$VENV/bin/ruff" format --no-cache --check python tests examples
+  say "python/awsglue"
+  "$VENV/bin/python" -m pytest -p no:cacheprovider -q python/tests
+}
+
+e2e() {
+  require cargo
+  python_environment
+  node_modules
+  say "cargo build"
+  cargo build -p treenail --locked
+  say "end-to-end tests"
+  "$VENV/bin/python" -m pytest -c tests/pytest.ini --rootdir=tests "$@"
+}
+
+case "${1:-all}" in
+  all) rust; proto; python; e2e ;;
+  rust | proto | python) "$1" ;;
+  e2e) shift; e2e "$@" ;;
+  *) echo "usage: tests/run.sh [rust|proto|python|e2e [pytest arguments]]" >&2; exit 2 ;;
+esac

@@ -1,0 +1,1 @@
+//! Holds nothing: what there is stands in `tests/`.
