@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from harness.aws import client, new_account
 from harness.flows import Flow
 from harness.scripts import Gate, Record

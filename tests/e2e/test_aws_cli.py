@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from harness.cli import aws
 from harness.flows import job_is
 from harness.server import Server

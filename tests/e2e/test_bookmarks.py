@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from harness import wire
 from harness.aws import refused
 from harness.flows import add_job, job_run_ended

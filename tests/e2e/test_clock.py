@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Callable, TypeVar
 
 import pytest
+
 from harness import wire
 from harness.aws import refused
 from harness.flows import ENDED_JOB_RUNS, Flow, Run, add_job, job_is, job_run, job_run_ended

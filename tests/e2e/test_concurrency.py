@@ -9,6 +9,7 @@ from typing import Any, Callable
 
 import pytest
 from botocore.exceptions import ClientError
+
 from harness import wire
 from harness.aws import refused
 from harness.flows import Flow, add_job, job_is

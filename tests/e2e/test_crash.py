@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from harness.aws import client
 from harness.flows import Flow, Run, job_is
 from harness.scripts import Gate

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+
 from harness import wire
 from harness.flows import Flow, Run
 from harness.scripts import Gate

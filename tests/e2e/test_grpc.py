@@ -10,6 +10,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+
 from harness.flows import add_job, job_run_ended
 from harness.grpc_client import metadata, reason, stubs
 from harness.server import Server

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from harness.aws import answer, refused
 from harness.flows import ENDED_JOB_RUNS, ROLE, Flow, add_job, command, job_run, job_run_ended
 from harness.scripts import Gate, Record, exits, options

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from harness.aws import client, new_account, read_paged, refused
 from harness.flows import ROLE, add_job, command, job_run_ended
 from harness.server import Server

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ParamValidationError
+
 from harness.aws import client
 from harness.flows import ROLE, command, job_run_ended
 from harness.scripts import Record

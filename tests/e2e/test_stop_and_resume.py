@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from harness.aws import answer, refused
 from harness.flows import Flow, Run, job_is
 from harness.scripts import Gate, exits, fails_once

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from harness.aws import refused
 from harness.cli import treenail
 from harness.flows import Flow, Run, job_is

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from harness.aws import answer, refused
 from harness.flows import add_job, crawler_is, job_is, job_run_ended
 from harness.waiting import eventually

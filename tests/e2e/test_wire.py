@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 import pytest
+
 from harness import wire
 from harness.server import Server
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from harness.aws import answer, client, new_account, refused
 from harness.flows import Flow, crawler_is, job_is
 from harness.server import Server

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from harness.aws import refused
 from harness.flows import ROLE, Flow, add_job, command, crawler_is, job_is, job_run_ended
 from harness.scripts import Gate, Record, exits

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from decimal import Decimal
 
-from awsglue.utils import getResolvedOptions
 from sales_run import SalesRun
+
+from awsglue.utils import getResolvedOptions
 
 
 def main() -> None:

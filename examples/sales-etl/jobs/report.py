@@ -6,8 +6,9 @@ import sys
 from collections import defaultdict
 from decimal import Decimal
 
-from awsglue.utils import getResolvedOptions
 from sales_run import SalesRun
+
+from awsglue.utils import getResolvedOptions
 
 FAIL_ONCE = "--fail-once"
 ROWS = "--rows"

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import boto3
+
 from awsglue.utils import getResolvedOptions
 
 Row = dict[str, str]
