@@ -111,6 +111,10 @@ def test_what_is_set_comes_back(glue: Any) -> None:
         ),
         ({"ExecutionClass": "FLEX"}, "Flex job is supported for ETL jobs only"),
         ({"MaintenanceWindow": "Sun:10"}, "Maintenance window should be provided only for glue streaming jobs"),
+        (
+            {"Command": {"Name": "glueray"}},
+            "Worker type cannot be null and only [Z.2X] worker types are supported for glueray jobs",
+        ),
         ({"Timeout": 10081}, "Timeout should be less than or equal to 10080 minutes."),
         (
             {"Command": SPARK, "GlueVersion": "2.0"},
@@ -133,7 +137,7 @@ def test_a_wrong_update_is_refused_and_changes_nothing(glue: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [{"Name": "glueray"}, {"Name": "nonsense", "ScriptLocation": "s3://a/b"}, {"Name": "pythonshell"}]
+    "kind", [{"Name": "nonsense", "ScriptLocation": "s3://a/b"}, {"Name": "pythonshell"}, {"Name": "gluestreaming"}]
 )
 def test_what_aws_does_not_refuse_is_accepted(glue: Any, kind: dict[str, str]) -> None:
     glue.create_job(Name="j", Role=ROLE, Command=kind)
