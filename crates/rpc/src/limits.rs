@@ -28,6 +28,15 @@ pub const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long opening a connection may take.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Connections that one server has open; clients beyond that wait to be accepted.
+pub const CONNECTIONS_MAX: usize = 4_096;
+
+/// How long an accepted connection may say nothing at all.
+pub const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a server waits after it could not accept a connection.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
 /// Calls that one server works on at a time, over all connections; more are refused at once.
 ///
 /// A stream counts until its first answer, so long-lived streams do not use this up.

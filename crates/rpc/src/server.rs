@@ -1,11 +1,11 @@
 //! The server of every process: limits, deadline, health, reflection and a bounded drain around a service's routes.
 
+mod connections;
 mod reflection;
 
 use std::future::Future;
 
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{service::Routes, transport};
 use tonic_health::{ServingStatus, server::HealthReporter};
@@ -54,7 +54,7 @@ pub async fn serve_grpc(
                 .into_inner(),
         )
         .add_routes(routes)
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), draining.clone().cancelled_owned());
+        .serve_with_incoming_shutdown(connections::of(listener), draining.clone().cancelled_owned());
     let stopping = async {
         shutdown.await;
         report(&health, services, ServingStatus::NotServing).await;
@@ -85,5 +85,4 @@ fn with_limits(server: transport::Server) -> transport::Server {
         .http2_max_local_error_reset_streams(Some(limits::HTTP2_LOCAL_ERROR_RESET_STREAMS_MAX))
         .http2_keepalive_interval(Some(limits::KEEP_ALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(limits::KEEP_ALIVE_TIMEOUT))
-        .tcp_nodelay(true)
 }
