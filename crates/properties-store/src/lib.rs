@@ -4,8 +4,8 @@
 //! Never knows whether a run exists, is running or has ended: whoever was given properties has them, so that a job can
 //! read and write them while the run-scheduler is away.
 //!
-//! Start reading at [`serve::build`], then follow a call: [`service`](mod@service) → [`codec`] → [`Store`]. All service
-//! crates have these files in these roles.
+//! Start reading at [`build`], then follow a call: `service.rs` → `codec.rs` → [`Store`]. All service crates have these
+//! files in these roles.
 
 pub mod config;
 pub mod error;

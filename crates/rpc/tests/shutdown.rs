@@ -1,7 +1,5 @@
 //! The operating system's wish that the process ends.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use rustix::process::{Signal, getpid, kill_process};
 use treenail_rpc::shutdown;
 

@@ -18,7 +18,9 @@ const BANNED: &[(&str, &str)] = &[
 const MARKS: &[&str] = &[concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X")];
 
 fn rust_files() -> Vec<File> {
-    files("crates", ".rs")
+    let mut found = files("crates", ".rs");
+    found.extend(files("tests", ".rs"));
+    found
 }
 
 #[test]
