@@ -158,9 +158,6 @@ async fn jobs_that_gather_share_one_commit() {
                 .await
         });
     }
-    while waiting.len() < jobs {
-        tokio::task::yield_now().await;
-    }
     // Every job is queued once the runtime has polled its task; one turn each is enough on this single thread.
     tokio::task::yield_now().await;
     drop(release);
