@@ -34,6 +34,15 @@ pub struct Version {
     pub number: u64,
 }
 
+/// The tags of a definition, and the version that they belong to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tagged {
+    /// The definition's version.
+    pub version: Version,
+    /// The tags by key.
+    pub tags: BTreeMap<String, String>,
+}
+
 /// A stored definition that cannot be decoded: it is kept as it is, and left out of everything but its deletion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the stored definition cannot be decoded")]
@@ -172,12 +181,8 @@ pub trait Store: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<String>, Error>> + Send;
 
     /// Gets a definition's version and tags; `None` when there is no such definition.
-    fn tags(
-        &self,
-        scope: &Scope,
-        kind: Kind,
-        name: &str,
-    ) -> impl Future<Output = Result<Option<(Version, BTreeMap<String, String>)>, Error>> + Send;
+    fn tags(&self, scope: &Scope, kind: Kind, name: &str)
+    -> impl Future<Output = Result<Option<Tagged>, Error>> + Send;
 
     /// Counts the definitions of a kind.
     fn count(&self, scope: &Scope, kind: Kind) -> impl Future<Output = Result<u64, Error>> + Send;

@@ -133,7 +133,7 @@ impl<S: Store> Catalog<S> {
             last_modified_on: None,
             ..present
         } == *wanted;
-        let has_tags = present_tags.is_some_and(|(_, present)| present == *tags);
+        let has_tags = present_tags.is_some_and(|present| present.tags == *tags);
         if is_same && has_tags {
             Ok(())
         } else {

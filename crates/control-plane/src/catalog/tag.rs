@@ -8,7 +8,7 @@ use super::{Catalog, Decision, change};
 use crate::{
     error::Error,
     rules::tag::{self, Resource},
-    store::{Changes, Effect, Store, Version},
+    store::{Changes, Effect, Store, Tagged},
 };
 
 impl<S: Store> Catalog<S> {
@@ -37,7 +37,7 @@ impl<S: Store> Catalog<S> {
 
     pub(crate) async fn resource_tags(&self, caller: &Caller, arn: &str) -> Result<BTreeMap<String, String>, Error> {
         let resource = tag::resource(arn, &caller.scope)?;
-        Ok(self.tags_of(&caller.scope, &resource).await?.1)
+        Ok(self.tags_of(&caller.scope, &resource).await?.tags)
     }
 
     async fn retag(
@@ -48,7 +48,7 @@ impl<S: Store> Catalog<S> {
     ) -> Result<(), Error> {
         let resource = tag::resource(arn, &caller.scope)?;
         let decide = || async {
-            let (version, tags) = self.tags_of(&caller.scope, &resource).await?;
+            let Tagged { version, tags } = self.tags_of(&caller.scope, &resource).await?;
             let tags = edit(tags)?;
             let rows = vec![change(resource.kind, &resource.name, Some(version), Effect::Tag(tags))];
             Ok(Decision::Commit(
@@ -63,7 +63,7 @@ impl<S: Store> Catalog<S> {
         self.change(resource.kind, &resource.name, decide).await
     }
 
-    async fn tags_of(&self, scope: &Scope, resource: &Resource) -> Result<(Version, BTreeMap<String, String>), Error> {
+    async fn tags_of(&self, scope: &Scope, resource: &Resource) -> Result<Tagged, Error> {
         let found = self.store.tags(scope, resource.kind, &resource.name).await?;
         found.ok_or(Error::ResourceNotFound)
     }

@@ -185,7 +185,7 @@ impl<S: Store> Catalog<S> {
                 state: None,
                 ..wanted.clone()
             };
-        let has_tags = present_tags.is_some_and(|(_, present)| present == *tags);
+        let has_tags = present_tags.is_some_and(|present| present.tags == *tags);
         if has_state && is_same && has_tags {
             Ok(())
         } else {

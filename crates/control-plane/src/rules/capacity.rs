@@ -123,7 +123,6 @@ fn check_workers(job: &Job) -> Result<(), Error> {
     Ok(())
 }
 
-#[expect(clippy::float_cmp, reason = "the values that AWS allows are exact in binary")]
 fn check_capacity(kind: CommandKind, units: f64) -> Result<(), Error> {
     let message = match kind {
         CommandKind::PythonShell if !(0.0..=1.0).contains(&units) => {

@@ -8,7 +8,9 @@ use std::{
 use treenail_proto::{glue::v1::Trigger, internal::v1::Plan};
 use treenail_rpc::Scope;
 
-use super::{Change, Changes, CommitError, Effect, Error, Filter, Publication, Row, Store, Stored, Version, codec};
+use super::{
+    Change, Changes, CommitError, Effect, Error, Filter, Publication, Row, Store, Stored, Tagged, Version, codec,
+};
 use crate::kind::{Definition, Kind};
 
 /// The definitions in memory; clones share them, so that a service can be "restarted" on what it had committed.
@@ -112,15 +114,13 @@ impl Store for MemoryStore {
         Ok(kept.map(|(name, _)| name.to_owned()).take(limit).collect())
     }
 
-    async fn tags(
-        &self,
-        scope: &Scope,
-        kind: Kind,
-        name: &str,
-    ) -> Result<Option<(Version, BTreeMap<String, String>)>, Error> {
+    async fn tags(&self, scope: &Scope, kind: Kind, name: &str) -> Result<Option<Tagged>, Error> {
         let state = self.read()?;
         let held = state.rows.get(&(scope.clone(), kind, name.to_owned()));
-        Ok(held.map(|held| (held.version(), held.tags.clone())))
+        Ok(held.map(|held| Tagged {
+            version: held.version(),
+            tags: held.tags.clone(),
+        }))
     }
 
     async fn count(&self, scope: &Scope, kind: Kind) -> Result<u64, Error> {

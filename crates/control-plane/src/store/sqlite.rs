@@ -10,7 +10,7 @@ use treenail_proto::glue::v1::Trigger;
 use treenail_rpc::Scope;
 use treenail_storage::sqlite::{Database, Error as DatabaseError, Migration, OnFatal, WriteError};
 
-use super::{Changes, CommitError, Error, Filter, Publication, Store, Stored, Version, codec};
+use super::{Changes, CommitError, Error, Filter, Publication, Store, Stored, Tagged, Version, codec};
 use crate::kind::{Definition, Kind};
 
 const MIGRATIONS: &[Migration] = &[Migration {
@@ -96,12 +96,7 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn tags(
-        &self,
-        scope: &Scope,
-        kind: Kind,
-        name: &str,
-    ) -> Result<Option<(Version, BTreeMap<String, String>)>, Error> {
+    async fn tags(&self, scope: &Scope, kind: Kind, name: &str) -> Result<Option<Tagged>, Error> {
         let (scope, name) = (scope.clone(), name.to_owned());
         self.read(move |connection| {
             let parameters = named_params! {
@@ -114,7 +109,10 @@ impl Store for SqliteStore {
             let Some(version) = version else { return Ok(None) };
             let mut statement = connection.prepare_cached(sql::TAGS)?;
             let tags = statement.query_map(parameters, |row| Ok((row.get(0)?, row.get(1)?)))?;
-            Ok(Some((version, tags.collect::<rusqlite::Result<_>>()?)))
+            Ok(Some(Tagged {
+                version,
+                tags: tags.collect::<rusqlite::Result<_>>()?,
+            }))
         })
         .await
     }

@@ -9,9 +9,12 @@ use treenail_proto::{
 use treenail_rpc::Scope;
 
 use super::{
-    Change, Changes, CommitError, Effect, Filter, Row, Store, Version, memory::MemoryStore, sqlite::SqliteStore,
+    Change, Changes, CommitError, Effect, Filter, Row, Store, Tagged, Version, memory::MemoryStore, sqlite::SqliteStore,
 };
 use crate::kind::{Definition, Kind};
+
+/// Tags, as they are written in tables.
+type Tags<'a> = &'a [(&'a str, &'a str)];
 
 /// Runs the whole suite, each part on a store of its own.
 async fn all<S: Store>(mut make: impl FnMut() -> S) {
@@ -167,7 +170,7 @@ async fn names_are_paged_in_the_order_of_their_bytes(store: &impl Store) {
 }
 
 async fn a_filter_keeps_what_has_all_tags(store: &impl Store) {
-    let rows: [(&str, &[(&str, &str)]); 5] = [
+    let rows: [(&str, Tags<'_>); 5] = [
         ("both", &[("team", "sales"), ("stage", "prod")]),
         ("other", &[("team", "sales"), ("stage", "test")]),
         ("empty", &[("team", ""), ("stage", "prod")]),
@@ -181,7 +184,7 @@ async fn a_filter_keeps_what_has_all_tags(store: &impl Store) {
         }
         store.commit(changes).await.unwrap();
     }
-    let wanted: [(&[(&str, &str)], &[&str]); 6] = [
+    let wanted: [(Tags<'_>, &[&str]); 6] = [
         (&[], &["both", "empty", "none", "other", "two"]),
         (&[("team", "sales")], &["both", "other", "two"]),
         (&[("team", "sales"), ("stage", "prod")], &["both", "two"]),
@@ -271,7 +274,10 @@ async fn tags_are_replaced_and_go_with_their_owner(store: &impl Store) {
     store.commit(put(&workflow("w"), None)).await.unwrap();
     assert_eq!(
         store.tags(&scope, Kind::Workflow, "w").await,
-        Ok(Some((version_of("w", 1), BTreeMap::new())))
+        Ok(Some(Tagged {
+            version: version_of("w", 1),
+            tags: BTreeMap::new()
+        }))
     );
     let tags = map(&[("a", "1"), ("b", "")]);
     store
@@ -285,7 +291,10 @@ async fn tags_are_replaced_and_go_with_their_owner(store: &impl Store) {
         .unwrap();
     assert_eq!(
         store.tags(&scope, Kind::Workflow, "w").await,
-        Ok(Some((version_of("w", 3), tags)))
+        Ok(Some(Tagged {
+            version: version_of("w", 3),
+            tags
+        }))
     );
     let other = map(&[("b", "2")]);
     store
@@ -294,7 +303,10 @@ async fn tags_are_replaced_and_go_with_their_owner(store: &impl Store) {
         .unwrap();
     assert_eq!(
         store.tags(&scope, Kind::Workflow, "w").await,
-        Ok(Some((version_of("w", 4), other)))
+        Ok(Some(Tagged {
+            version: version_of("w", 4),
+            tags: other
+        }))
     );
     store
         .commit(effect_on("w", Some(version_of("w", 4)), Effect::Delete))
@@ -303,7 +315,10 @@ async fn tags_are_replaced_and_go_with_their_owner(store: &impl Store) {
     store.commit(put(&workflow("w"), None)).await.unwrap();
     assert_eq!(
         store.tags(&scope, Kind::Workflow, "w").await,
-        Ok(Some((version_of("w", 1), BTreeMap::new())))
+        Ok(Some(Tagged {
+            version: version_of("w", 1),
+            tags: BTreeMap::new()
+        }))
     );
 }
 
@@ -493,7 +508,7 @@ fn plan_name(plan: &Plan) -> String {
     }
 }
 
-fn map(entries: &[(&str, &str)]) -> BTreeMap<String, String> {
+fn map(entries: Tags<'_>) -> BTreeMap<String, String> {
     entries
         .iter()
         .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
