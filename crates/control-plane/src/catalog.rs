@@ -84,8 +84,11 @@ impl<S: Store> Catalog<S> {
             }
             match self.store.commit(changes).await {
                 Ok(sequence) => {
-                    self.outbox.committed(sequence);
-                    self.outbox.wait_for(sequence).await;
+                    // A change of tags alone has no plan.
+                    if sequence > 0 {
+                        self.outbox.committed(sequence);
+                        self.outbox.wait_for(sequence).await;
+                    }
                     return Ok(answer);
                 }
                 Err(CommitError::Conflict) => {}

@@ -19,7 +19,8 @@ pub struct Config {
 
 /// How many of each thing an account may have in a region (`AWS General Reference: AWS Glue quotas`).
 ///
-/// No limit where none is set: Treenail has the room that its machine has.
+/// No limit where none is set: Treenail has the room that its machine has. What one trigger starts is limited as on AWS
+/// unless it is configured, because that is a rule about the definition itself.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Quotas {
@@ -29,9 +30,9 @@ pub struct Quotas {
     pub triggers: Option<u32>,
     /// Jobs; AWS allows 2,000.
     pub jobs: Option<u32>,
-    /// Jobs that one trigger starts; AWS allows 50.
+    /// Jobs that one trigger starts; 50 as on AWS, unless it is configured.
     pub jobs_per_trigger: Option<u32>,
-    /// Crawlers that one trigger starts; 2 as on AWS, unless it is raised.
+    /// Crawlers that one trigger starts; 2 as on AWS, unless it is configured.
     pub crawlers_per_trigger: u32,
 }
 
@@ -51,7 +52,7 @@ impl Default for Quotas {
             workflows: None,
             triggers: None,
             jobs: None,
-            jobs_per_trigger: None,
+            jobs_per_trigger: Some(50),
             crawlers_per_trigger: 2,
         }
     }

@@ -6,7 +6,8 @@ use treenail_rpc::Clock;
 
 use crate::{
     scheduler::FakeScheduler,
-    world::{START_MS, World, refused},
+    words::refused,
+    world::{START_MS, World},
 };
 
 fn step(milliseconds: i64) -> AdvanceClockRequest {

@@ -12,7 +12,8 @@ use treenail_rpc::Scope;
 
 use crate::{
     scheduler::FakeScheduler,
-    world::{World, conditional, describe, job, on_demand, refused, text},
+    words::{conditional, job, on_demand, refused, text},
+    world::{World, describe},
 };
 
 /// Does not keep tests waiting for a scheduler that is down.

@@ -7,7 +7,10 @@ use treenail_proto::glue::v1::{
 };
 use treenail_rpc::{Caller, Scope};
 
-use crate::world::{World, job, map, on_demand, refused, text};
+use crate::{
+    words::{job, map, on_demand, refused, text},
+    world::World,
+};
 
 async fn list(
     world: &World,

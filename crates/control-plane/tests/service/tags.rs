@@ -6,7 +6,10 @@ use treenail_proto::glue::v1::{
     CreateWorkflowRequest, DeleteWorkflowRequest, GetTagsRequest, TagResourceRequest, UntagResourceRequest,
 };
 
-use crate::world::{World, map, on_demand, refused, text};
+use crate::{
+    words::{map, on_demand, refused, text},
+    world::World,
+};
 
 const II: &str = "InvalidInputException";
 

@@ -6,7 +6,10 @@ use treenail_proto::glue::v1::{
 };
 use treenail_rpc::{Caller, Scope};
 
-use crate::world::{START_MS, World, conditional, invoked, map, on_demand, refused, text};
+use crate::{
+    words::{conditional, invoked, map, on_demand, refused, text},
+    world::{START_MS, World},
+};
 
 const II: &str = "InvalidInputException";
 const ENF: &str = "EntityNotFoundException";

@@ -1,24 +1,23 @@
 //! A control-plane over a memory store, and short words for what tests do with it.
 
-use std::collections::BTreeMap;
-
 use tokio::{sync::oneshot, task::JoinHandle};
-use tonic::{Request, Response, Status};
 use treenail_control_plane::{Config, Deps, build, store::memory::MemoryStore};
 use treenail_proto::{
     glue::v1::{
-        Action, Condition, CreateJobRequest, CreateTriggerRequest, CreateWorkflowRequest, JobCommand, JobRunState,
-        LogicalOperator, Predicate, Trigger, TriggerType, Workflow, job_service_client::JobServiceClient,
+        CreateTriggerRequest, CreateWorkflowRequest, Trigger, Workflow, job_service_client::JobServiceClient,
         tag_service_client::TagServiceClient, trigger_service_client::TriggerServiceClient,
         workflow_service_client::WorkflowServiceClient,
     },
     internal::v1::{Plan, plan::Subject},
     ops::v1::clock_service_client::ClockServiceClient,
 };
-use treenail_rpc::{Caller, Channel, Clock, Entropy, Fault, in_process};
+use treenail_rpc::{Channel, Clock, Entropy, in_process};
 use treenail_schedule::Timestamp;
 
-use crate::scheduler::FakeScheduler;
+use crate::{
+    scheduler::FakeScheduler,
+    words::{job, text},
+};
 
 /// When the world begins, in milliseconds since the Unix epoch.
 pub(crate) const START_MS: i64 = 1_700_000_000_123;
@@ -187,89 +186,5 @@ pub(crate) fn describe(plan: &Plan) -> String {
         }
         Some(Subject::Deleted(plan)) => format!("deleted {} {}", plan.kind().as_str_name(), plan.name),
         None => "nothing".to_owned(),
-    }
-}
-
-/// Checks that a call is refused with a reason and a text.
-#[track_caller]
-pub(crate) fn refused<T: std::fmt::Debug>(response: Result<Response<T>, Status>, reason: &str, message: &str) {
-    let fault = Fault::from_status(&response.expect_err("the call should be refused"));
-    assert_eq!((fault.reason.as_str(), fault.message.as_str()), (reason, message));
-}
-
-/// A call that the client sends again with the same invocation id when no answer comes.
-pub(crate) fn invoked<T>(invocation: &str, message: T) -> Request<T> {
-    Caller {
-        invocation: text(invocation),
-        ..Caller::default()
-    }
-    .request(message)
-}
-
-pub(crate) fn text(value: &str) -> Option<String> {
-    Some(value.to_owned())
-}
-
-pub(crate) fn map(entries: &[(&str, &str)]) -> BTreeMap<String, String> {
-    entries
-        .iter()
-        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-        .collect()
-}
-
-pub(crate) fn job(name: &str, command: &str) -> CreateJobRequest {
-    CreateJobRequest {
-        name: text(name),
-        role: text("role"),
-        command: Some(JobCommand {
-            name: text(command),
-            ..JobCommand::default()
-        }),
-        ..CreateJobRequest::default()
-    }
-}
-
-pub(crate) fn on_demand(name: &str, workflow: Option<&str>, jobs: &[&str]) -> CreateTriggerRequest {
-    CreateTriggerRequest {
-        name: text(name),
-        workflow_name: workflow.map(str::to_owned),
-        r#type: Some(TriggerType::OnDemand.into()),
-        actions: jobs.iter().map(|job| starts(job)).collect(),
-        ..CreateTriggerRequest::default()
-    }
-}
-
-pub(crate) fn conditional(name: &str, workflow: Option<&str>, watched: &str, jobs: &[&str]) -> CreateTriggerRequest {
-    CreateTriggerRequest {
-        r#type: Some(TriggerType::Conditional.into()),
-        predicate: Some(Predicate {
-            conditions: vec![succeeded(watched)],
-            ..Predicate::default()
-        }),
-        ..on_demand(name, workflow, jobs)
-    }
-}
-
-pub(crate) fn scheduled(name: &str, workflow: Option<&str>, schedule: &str, jobs: &[&str]) -> CreateTriggerRequest {
-    CreateTriggerRequest {
-        r#type: Some(TriggerType::Scheduled.into()),
-        schedule: text(schedule),
-        ..on_demand(name, workflow, jobs)
-    }
-}
-
-pub(crate) fn starts(job: &str) -> Action {
-    Action {
-        job_name: text(job),
-        ..Action::default()
-    }
-}
-
-pub(crate) fn succeeded(job: &str) -> Condition {
-    Condition {
-        logical_operator: Some(LogicalOperator::Equals.into()),
-        job_name: text(job),
-        state: Some(JobRunState::Succeeded.into()),
-        ..Condition::default()
     }
 }
