@@ -37,6 +37,11 @@ const PLAN_BYTES_MAX: usize = 1 << 20;
 /// The most names in one BatchGet call that AWS sets no limit to.
 const BATCH_NAMES_MAX: usize = 1_000;
 
+/// The longest name in bytes: 255 characters of at most four (`Glue API: NameString`).
+///
+/// The gateway has checked it; whoever comes past the gateway is held to it here, because page tokens hold names.
+const NAME_BYTES_MAX: usize = 1_020;
+
 /// The definitions of all accounts.
 #[derive(Debug)]
 pub(crate) struct Catalog<S> {
@@ -70,6 +75,9 @@ impl<S: Store> Catalog<S> {
     where
         F: Future<Output = Result<Decision<T>, Error>>,
     {
+        if name.is_empty() || name.len() > NAME_BYTES_MAX {
+            return Err(Error::invalid(format!("A name has 1 to {NAME_BYTES_MAX} bytes")));
+        }
         for _ in 0..ATTEMPTS_MAX {
             let (changes, answer) = match decide().await? {
                 Decision::Answer(answer) => return Ok(answer),

@@ -249,3 +249,33 @@ async fn a_page_of_large_definitions_fits_into_a_message() {
     }
     assert_eq!(pages, ["ab", "cd", "e"]);
 }
+
+#[tokio::test]
+async fn a_name_that_no_token_could_hold_is_refused() {
+    let world = World::start();
+    let refusal = "A name has 1 to 1020 bytes";
+    for name in [String::new(), "x".repeat(1_021)] {
+        refused(
+            world.jobs().create_job(job(&name, "glueetl")).await,
+            "InvalidInputException",
+            refusal,
+        );
+    }
+    let longest = ["a", "b"].map(|last| format!("{}{last}", "\u{1F6A2}".repeat(254)));
+    for name in &longest {
+        world.create_job(name).await;
+    }
+    let request = ListJobsRequest {
+        max_results: Some(1),
+        ..ListJobsRequest::default()
+    };
+    let page = world.jobs().list_jobs(request).await.unwrap().into_inner();
+    let request = ListJobsRequest {
+        next_token: page.next_token,
+        ..ListJobsRequest::default()
+    };
+    assert_eq!(
+        world.jobs().list_jobs(request).await.unwrap().into_inner().job_names,
+        longest[1..]
+    );
+}
