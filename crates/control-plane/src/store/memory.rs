@@ -66,7 +66,9 @@ impl MemoryStore {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn read(&self) -> Result<MutexGuard<'_, State>, Error> {
+    /// Looks at the state after others had their turn, as over a store that answers later.
+    async fn read(&self) -> Result<MutexGuard<'_, State>, Error> {
+        tokio::task::yield_now().await;
         let state = self.lock();
         if state.are_reads_failing {
             Err(Error("told to fail".to_owned()))
@@ -82,7 +84,7 @@ impl Store for MemoryStore {
         scope: &Scope,
         names: &[String],
     ) -> Result<BTreeMap<String, Stored<D>>, Error> {
-        let state = self.read()?;
+        let state = self.read().await?;
         let found = names.iter().filter_map(|name| {
             let held = state.rows.get(&(scope.clone(), D::KIND, name.clone()))?;
             Some((name.clone(), held.stored(name)))
@@ -91,7 +93,7 @@ impl Store for MemoryStore {
     }
 
     async fn triggers_of(&self, scope: &Scope, workflow: &str) -> Result<BTreeMap<String, Stored<Trigger>>, Error> {
-        let state = self.read()?;
+        let state = self.read().await?;
         let triggers = state.of_kind(scope, Kind::Trigger, "");
         let belonging = triggers.filter(|(_, held)| held.row.workflow.as_deref() == Some(workflow));
         Ok(belonging
@@ -107,7 +109,7 @@ impl Store for MemoryStore {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<String>, Error> {
-        let state = self.read()?;
+        let state = self.read().await?;
         let kept = state
             .of_kind(scope, kind, after.unwrap_or_default())
             .filter(|(_, held)| held.is_kept_by(filter));
@@ -115,7 +117,7 @@ impl Store for MemoryStore {
     }
 
     async fn tags(&self, scope: &Scope, kind: Kind, name: &str) -> Result<Option<Tagged>, Error> {
-        let state = self.read()?;
+        let state = self.read().await?;
         let held = state.rows.get(&(scope.clone(), kind, name.to_owned()));
         Ok(held.map(|held| Tagged {
             version: held.version(),
@@ -124,10 +126,11 @@ impl Store for MemoryStore {
     }
 
     async fn count(&self, scope: &Scope, kind: Kind) -> Result<u64, Error> {
-        Ok(self.read()?.of_kind(scope, kind, "").map(|_| 1).sum())
+        Ok(self.read().await?.of_kind(scope, kind, "").map(|_| 1).sum())
     }
 
     async fn commit(&self, changes: Changes) -> Result<u64, CommitError> {
+        tokio::task::yield_now().await;
         let mut state = self.lock();
         match state.failures.pop_front() {
             None => state.commit(changes),
@@ -140,7 +143,7 @@ impl Store for MemoryStore {
     }
 
     async fn outbox(&self, limit: usize) -> Result<Vec<Publication>, Error> {
-        let state = self.read()?;
+        let state = self.read().await?;
         let waiting = state.outbox.iter().take(limit);
         Ok(waiting
             .map(|(&sequence, plan)| Publication {
@@ -151,7 +154,7 @@ impl Store for MemoryStore {
     }
 
     async fn published(&self, sequences: Vec<u64>) -> Result<(), Error> {
-        let mut state = self.read()?;
+        let mut state = self.read().await?;
         for sequence in sequences {
             state.outbox.remove(&sequence);
         }
