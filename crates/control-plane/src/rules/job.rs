@@ -1,6 +1,6 @@
 //! The rules and defaults of jobs (spec §8).
 
-use treenail_proto::glue::v1::{Job, JobMode};
+use treenail_proto::glue::v1::{ExecutionClass, Job, JobMode, WorkerType};
 
 use super::capacity::{self, CommandKind};
 use crate::error::Error;
@@ -60,6 +60,10 @@ pub(crate) fn fill(job: &mut Job) {
     if job.job_mode() == JobMode::Unspecified {
         job.set_job_mode(JobMode::Script);
     }
+    // A gRPC client may send the zero value of an enum, which means that it is not set.
+    job.worker_type = Some(job.worker_type().into()).filter(|&worker| worker != i32::from(WorkerType::Unspecified));
+    job.execution_class =
+        Some(job.execution_class().into()).filter(|&class| class != i32::from(ExecutionClass::Unspecified));
     let version = job.glue_version.get_or_insert_with(|| GLUE_VERSION_DEFAULT.to_owned());
     let default = match kind {
         CommandKind::Streaming | CommandKind::Ray => None,

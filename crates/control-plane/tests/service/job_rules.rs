@@ -97,6 +97,22 @@ async fn a_broken_rule_is_refused_in_awss_words_on_create_and_on_update() {
 }
 
 #[tokio::test]
+async fn an_enum_of_zero_is_not_set() {
+    let world = World::start();
+    let request = CreateJobRequest {
+        worker_type: Some(0),
+        execution_class: Some(0),
+        job_mode: Some(0),
+        ..job("j", "glueetl")
+    };
+    world.jobs().create_job(request).await.unwrap();
+    // The same as if none of them had been sent.
+    world.create_job("j").await;
+    let found = get(&world, "j").await;
+    assert_eq!((found.worker_type, found.execution_class), (None, None));
+}
+
+#[tokio::test]
 async fn a_job_that_can_never_run_can_be_made() {
     let world = World::start();
     // Nothing says where the script is, and nobody knows the command (spec §8.1).
