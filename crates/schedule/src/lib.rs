@@ -1,5 +1,12 @@
-//! Time without a clock: the instant that everything is told in, and the schedules that AWS knows.
+//! When something happens: the instant that every crate tells time with, and AWS's cron expressions.
+//!
+//! Pure: it never knows what time it is.
+//!
+//! Start reading at [`AwsCron`].
 
+mod aws_cron;
+mod civil;
 mod timestamp;
 
+pub use aws_cron::{AwsCron, ParseError};
 pub use timestamp::Timestamp;
