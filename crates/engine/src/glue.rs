@@ -24,7 +24,8 @@ pub use input::{Input, JobRunOverrides, NewEvent, Outcome, PreviousRun, Rejected
 pub use job_run::{Ending, JobRun, JobRunSpec, Origin};
 pub use output::{Changes, Effect, EventBatch, Output, ScheduleKey};
 pub use plan::{
-    Action, Command, Condition, EventBatching, JobPlan, Logical, Predicate, Settings, TriggerKind, TriggerPlan, WorkflowPlan,
+    Action, Command, Condition, EventBatching, JobPlan, Logical, Predicate, Settings, TriggerKind, TriggerPlan,
+    WorkflowPlan,
 };
 pub use run::{CopiedNodes, CopiedRun, RunRecord, StartingBatch, Statistics, WorkflowRun};
 pub use shard::{Policy, Shard, Snapshot};

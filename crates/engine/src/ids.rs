@@ -3,25 +3,30 @@
 use std::{fmt, str::FromStr};
 
 use sha2::{Digest, Sha256};
+use treenail_schedule::Timestamp;
 
-/// How many bytes of an id are random.
-const RANDOM_BYTES: usize = 32;
+/// How many bytes an id has. The first eight say when it was drawn, so that ids sort as they were drawn and rows that
+/// belong together lie together; the others are random.
+const ID_BYTES: usize = 32;
+
+/// How many bits of an id's first eight bytes count within a millisecond.
+const COUNT_BITS: u32 = 16;
 
 /// The id of a workflow run: `wr_` and 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct WorkflowRunId([u8; RANDOM_BYTES]);
+pub struct WorkflowRunId([u8; ID_BYTES]);
 
 /// The id of a job run: `jr_` and 64 lower-case hexadecimal digits, and `_attempt_N` from the first retry on.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobRunId {
-    random: [u8; RANDOM_BYTES],
+    random: [u8; ID_BYTES],
     attempt: u32,
 }
 
 /// The id of a chain: the job runs that descend from one firing of a trigger outside workflows.
 /// Users never see it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ChainId([u8; RANDOM_BYTES]);
+pub struct ChainId([u8; ID_BYTES]);
 
 /// The id of a crawl: a UUID.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,33 +42,42 @@ pub struct MalformedId;
 pub struct Ids {
     seed: [u8; 32],
     drawn: u64,
+    /// The first eight bytes of the last id: milliseconds, and a count within the millisecond.
+    last: u64,
 }
 
 impl Ids {
     /// Begins a sequence of ids; two sources with different seeds do not give the same id twice.
     #[must_use]
     pub fn new(seed: [u8; 32]) -> Self {
-        Self { seed, drawn: 0 }
+        Self {
+            seed,
+            drawn: 0,
+            last: 0,
+        }
     }
 
     /// Draws the id of a new workflow run.
-    pub fn workflow_run(&mut self) -> WorkflowRunId {
-        WorkflowRunId(self.draw())
+    pub fn workflow_run(&mut self, now: Timestamp) -> WorkflowRunId {
+        WorkflowRunId(self.draw(now))
     }
 
     /// Draws the id of a new job run's first attempt.
-    pub fn job_run(&mut self) -> JobRunId {
-        JobRunId { random: self.draw(), attempt: 0 }
+    pub fn job_run(&mut self, now: Timestamp) -> JobRunId {
+        JobRunId {
+            random: self.draw(now),
+            attempt: 0,
+        }
     }
 
     /// Draws the id of a new chain.
-    pub fn chain(&mut self) -> ChainId {
-        ChainId(self.draw())
+    pub fn chain(&mut self, now: Timestamp) -> ChainId {
+        ChainId(self.draw(now))
     }
 
     /// Draws the id of a new crawl, in the form of a version 4 UUID.
-    pub fn crawl(&mut self) -> CrawlId {
-        let drawn = self.draw();
+    pub fn crawl(&mut self, now: Timestamp) -> CrawlId {
+        let drawn = self.draw(now);
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&drawn[..16]);
         bytes[6] = (bytes[6] & 0x0f) | 0x40;
@@ -71,9 +85,17 @@ impl Ids {
         CrawlId(bytes)
     }
 
-    fn draw(&mut self) -> [u8; RANDOM_BYTES] {
+    fn draw(&mut self, now: Timestamp) -> [u8; ID_BYTES] {
         self.drawn += 1;
-        Sha256::new().chain_update(self.seed).chain_update(self.drawn.to_be_bytes()).finalize().into()
+        let millis = u64::try_from(now.as_millis()).unwrap_or_default();
+        self.last = (millis << COUNT_BITS).max(self.last + 1);
+        let mut id: [u8; ID_BYTES] = Sha256::new()
+            .chain_update(self.seed)
+            .chain_update(self.drawn.to_be_bytes())
+            .finalize()
+            .into();
+        id[..8].copy_from_slice(&self.last.to_be_bytes());
+        id
     }
 }
 
@@ -87,14 +109,21 @@ impl JobRunId {
     /// The id of the attempt after this one.
     #[must_use]
     pub fn next_attempt(self) -> Self {
-        Self { random: self.random, attempt: self.attempt + 1 }
+        Self {
+            random: self.random,
+            attempt: self.attempt + 1,
+        }
     }
 
     /// The internal job id that Glue gives to a Spark script as `--JOB_ID`: `j_` and 64 hexadecimal digits, the same
     /// for all attempts.
     #[must_use]
     pub fn internal_job_id(self) -> String {
-        let digest: [u8; 32] = Sha256::new().chain_update(b"JOB_ID").chain_update(self.random).finalize().into();
+        let digest: [u8; 32] = Sha256::new()
+            .chain_update(b"JOB_ID")
+            .chain_update(self.random)
+            .finalize()
+            .into();
         format!("j_{}", Hex(&digest))
     }
 }
@@ -151,7 +180,9 @@ debug_as_display!(WorkflowRunId, JobRunId, ChainId, CrawlId);
 
 impl fmt::Debug for Ids {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ids").field("drawn", &self.drawn).finish_non_exhaustive()
+        f.debug_struct("Ids")
+            .field("drawn", &self.drawn)
+            .finish_non_exhaustive()
     }
 }
 
@@ -180,7 +211,10 @@ impl FromStr for JobRunId {
             None => (rest, 0),
             Some((random, attempt)) => (random, parse_attempt(attempt)?),
         };
-        Ok(Self { random: parse_hex(random)?, attempt })
+        Ok(Self {
+            random: parse_hex(random)?,
+            attempt,
+        })
     }
 }
 
@@ -191,13 +225,21 @@ impl FromStr for CrawlId {
         let digits: String = text.split('-').collect();
         let id = Self(parse_hex(&digits)?);
         // Only the one spelling that `Display` gives is an id.
-        if id.to_string() == text { Ok(id) } else { Err(MalformedId) }
+        if id.to_string() == text {
+            Ok(id)
+        } else {
+            Err(MalformedId)
+        }
     }
 }
 
 fn parse_attempt(text: &str) -> Result<u32, MalformedId> {
     let attempt: u32 = text.parse().map_err(|_| MalformedId)?;
-    if attempt == 0 || attempt.to_string() != text { Err(MalformedId) } else { Ok(attempt) }
+    if attempt == 0 || attempt.to_string() != text {
+        Err(MalformedId)
+    } else {
+        Ok(attempt)
+    }
 }
 
 fn parse_hex<const N: usize>(text: &str) -> Result<[u8; N], MalformedId> {
@@ -224,33 +266,57 @@ fn parse_digit(digit: u8) -> Result<u8, MalformedId> {
 mod tests {
     use super::*;
 
+    const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+    #[test]
+    fn ids_sort_as_they_were_drawn_even_when_the_clock_steps_back() {
+        let mut ids = Ids::new([3; 32]);
+        let drawn: Vec<_> = [0, 0, 5, -7, 5].map(|step| ids.job_run(NOW.plus_millis(step))).to_vec();
+        assert!(drawn.is_sorted());
+    }
+
     #[test]
     fn ids_print_and_parse_to_themselves() {
         let mut ids = Ids::new([7; 32]);
-        let run = ids.workflow_run();
+        let run = ids.workflow_run(NOW);
         assert_eq!(run.to_string().parse(), Ok(run));
-        let job_run = ids.job_run();
+        let job_run = ids.job_run(NOW);
         assert_eq!(job_run.to_string().parse(), Ok(job_run));
         let retry = job_run.next_attempt().next_attempt();
         assert!(retry.to_string().ends_with("_attempt_2"));
         assert_eq!(retry.to_string().parse(), Ok(retry));
-        let crawl = ids.crawl();
+        let crawl = ids.crawl(NOW);
         assert_eq!(crawl.to_string().parse(), Ok(crawl));
-        let chain = ids.chain();
+        let chain = ids.chain(NOW);
         assert_eq!(chain.to_string().parse(), Ok(chain));
     }
 
     #[test]
     fn a_seed_gives_the_same_ids_again_and_another_seed_others() {
-        assert_eq!(Ids::new([1; 32]).workflow_run(), Ids::new([1; 32]).workflow_run());
-        assert_ne!(Ids::new([1; 32]).workflow_run(), Ids::new([2; 32]).workflow_run());
+        assert_eq!(Ids::new([1; 32]).workflow_run(NOW), Ids::new([1; 32]).workflow_run(NOW));
+        assert_ne!(Ids::new([1; 32]).workflow_run(NOW), Ids::new([2; 32]).workflow_run(NOW));
     }
 
     #[test]
     fn other_texts_are_not_ids() {
         let hex = "0".repeat(64);
-        let mut texts = vec![String::new(), "wr_".into(), format!("wr_{}", "g".repeat(64)), format!("wr_{hex}0")];
-        texts.extend(["_attempt_0", "_attempt_01", "_attempt_", "_attempt_-1", "_attempt_99999999999", "_attempt_1 "].map(|end| format!("jr_{hex}{end}")));
+        let mut texts = vec![
+            String::new(),
+            "wr_".into(),
+            format!("wr_{}", "g".repeat(64)),
+            format!("wr_{hex}0"),
+        ];
+        texts.extend(
+            [
+                "_attempt_0",
+                "_attempt_01",
+                "_attempt_",
+                "_attempt_-1",
+                "_attempt_99999999999",
+                "_attempt_1 ",
+            ]
+            .map(|end| format!("jr_{hex}{end}")),
+        );
         texts.push(format!("jr_{}", "A".repeat(64)));
         for text in texts {
             assert_eq!(text.parse::<WorkflowRunId>(), Err(MalformedId), "{text}");

@@ -17,7 +17,10 @@ pub struct Malformed(pub &'static str);
 pub(crate) fn to_proto_time(time: Timestamp) -> prost_types::Timestamp {
     let millis = time.as_millis();
     let nanos = i32::try_from(millis.rem_euclid(1000) * 1_000_000).unwrap_or_default();
-    prost_types::Timestamp { seconds: millis.div_euclid(1000), nanos }
+    prost_types::Timestamp {
+        seconds: millis.div_euclid(1000),
+        nanos,
+    }
 }
 
 /// A time that a message carries.

@@ -1,9 +1,7 @@
 //! What the run-scheduler keeps, in its own words.
 
-pub mod memory;
 mod rows;
 pub mod sqlite;
-pub mod suite;
 
 use std::future::Future;
 
@@ -45,13 +43,23 @@ pub trait Store: Clone + Send + Sync + 'static {
     fn load(&self) -> impl Future<Output = Result<Vec<StoredScope>, Error>> + Send;
 
     /// The current plan of a name.
-    fn plan(&self, scope: &Scope, kind: PlanKind, name: &str) -> impl Future<Output = Result<Option<PlanRow>, Error>> + Send;
+    fn plan(
+        &self,
+        scope: &Scope,
+        kind: PlanKind,
+        name: &str,
+    ) -> impl Future<Output = Result<Option<PlanRow>, Error>> + Send;
 
     /// The plan of a creation as it was at a sequence.
     fn plan_at(&self, uid: &str, sequence: u64) -> impl Future<Output = Result<Option<PlanRow>, Error>> + Send;
 
     /// A run of the current workflow of a name.
-    fn run(&self, scope: &Scope, workflow: &str, id: &str) -> impl Future<Output = Result<Option<RunRow>, Error>> + Send;
+    fn run(
+        &self,
+        scope: &Scope,
+        workflow: &str,
+        id: &str,
+    ) -> impl Future<Output = Result<Option<RunRow>, Error>> + Send;
 
     /// A page of the runs of a creation of a workflow, newest first.
     fn runs(
@@ -82,7 +90,12 @@ pub trait Store: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<JobRunRow>, Error>> + Send;
 
     /// A page of a run's history, from a sequence on.
-    fn history(&self, run_id: &str, from: u64, limit: usize) -> impl Future<Output = Result<Vec<EventRow>, Error>> + Send;
+    fn history(
+        &self,
+        run_id: &str,
+        from: u64,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<EventRow>, Error>> + Send;
 
     /// The bookmark of a creation of a job.
     fn bookmark(&self, job_uid: &str) -> impl Future<Output = Result<Option<BookmarkRow>, Error>> + Send;

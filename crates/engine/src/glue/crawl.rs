@@ -19,8 +19,6 @@ pub struct Crawl {
     pub run: Option<WorkflowRunId>,
     /// The node's position in the graph of the workflow run.
     pub node: usize,
-    /// Its place among the job runs and crawls of its workflow run.
-    pub ordinal: u32,
     /// The trigger that started it.
     pub trigger_name: Option<String>,
     /// Its state.

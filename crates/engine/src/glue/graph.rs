@@ -76,8 +76,14 @@ impl Graph {
         let position: BTreeMap<&Node, usize> = nodes.iter().enumerate().map(|(index, node)| (node, index)).collect();
         let component = |component: &Component| position[&Node::Component(component.clone())];
 
-        let starts: Vec<Vec<usize>> = triggers.iter().map(|trigger| trigger.starts.iter().map(component).collect()).collect();
-        let watches: Vec<Vec<usize>> = triggers.iter().map(|trigger| trigger.watches.iter().map(component).collect()).collect();
+        let starts: Vec<Vec<usize>> = triggers
+            .iter()
+            .map(|trigger| trigger.starts.iter().map(component).collect())
+            .collect();
+        let watches: Vec<Vec<usize>> = triggers
+            .iter()
+            .map(|trigger| trigger.watches.iter().map(component).collect())
+            .collect();
 
         let mut watchers = vec![Vec::new(); nodes.len()];
         for (trigger, watched) in watches.iter().enumerate() {
@@ -102,7 +108,13 @@ impl Graph {
                 }
             }
         }
-        Self { nodes, edges, watchers, starts, watches }
+        Self {
+            nodes,
+            edges,
+            watchers,
+            starts,
+            watches,
+        }
     }
 
     /// What watches the end of a node: positions of triggers and of their conditions.
@@ -126,24 +138,37 @@ impl Graph {
     /// The position of a component's node.
     #[must_use]
     pub fn component(&self, component: &Component) -> Option<usize> {
-        self.nodes.iter().position(|node| matches!(node, Node::Component(other) if other == component))
+        self.nodes
+            .iter()
+            .position(|node| matches!(node, Node::Component(other) if other == component))
     }
 
     /// How many nodes are jobs or crawlers.
     #[must_use]
     pub fn components(&self) -> usize {
-        self.nodes.iter().filter(|node| matches!(node, Node::Component(_))).count()
+        self.nodes
+            .iter()
+            .filter(|node| matches!(node, Node::Component(_)))
+            .count()
     }
 
     /// What lies downstream of nodes: the nodes that their ends can start, directly or not, and the triggers in between.
     #[must_use]
     pub fn downstream(&self, from: impl IntoIterator<Item = usize>) -> Downstream {
-        let mut found = Downstream { nodes: BTreeSet::new(), triggers: BTreeSet::new() };
+        let mut found = Downstream {
+            nodes: BTreeSet::new(),
+            triggers: BTreeSet::new(),
+        };
         let mut open: VecDeque<usize> = from.into_iter().collect();
         while let Some(node) = open.pop_front() {
             for &(trigger, _) in &self.watchers[node] {
                 if found.triggers.insert(trigger) {
-                    open.extend(self.starts[trigger].iter().copied().filter(|&started| found.nodes.insert(started)));
+                    open.extend(
+                        self.starts[trigger]
+                            .iter()
+                            .copied()
+                            .filter(|&started| found.nodes.insert(started)),
+                    );
                 }
             }
         }
@@ -192,16 +217,24 @@ fn order(triggers: &[TriggerShape]) -> Vec<Node> {
     let mut seen = BTreeSet::new();
     let mut open = VecDeque::new();
     for root in roots {
-        open.push_back(Node::Trigger { index: root, name: triggers[root].name.clone() });
+        open.push_back(Node::Trigger {
+            index: root,
+            name: triggers[root].name.clone(),
+        });
         while let Some(node) = open.pop_front() {
             if !seen.insert(node.clone()) {
                 continue;
             }
             match &node {
-                Node::Trigger { index, .. } => open.extend(triggers[*index].starts.iter().cloned().map(Node::Component)),
-                Node::Component(component) => open.extend(
-                    watched_by.get(component).into_iter().flatten().map(|&index| Node::Trigger { index, name: triggers[index].name.clone() }),
-                ),
+                Node::Trigger { index, .. } => {
+                    open.extend(triggers[*index].starts.iter().cloned().map(Node::Component))
+                }
+                Node::Component(component) => open.extend(watched_by.get(component).into_iter().flatten().map(
+                    |&index| Node::Trigger {
+                        index,
+                        name: triggers[index].name.clone(),
+                    },
+                )),
             }
             nodes.push(node);
         }
@@ -249,13 +282,19 @@ mod tests {
             trigger("lonely", false, &["nobody"], &["never"]),
             trigger("start", true, &[], &["left", "right"]),
         ]);
-        assert_eq!(names(&graph), ["start", "left", "right", "a-join", "last", "lonely", "never", "nobody"]);
+        assert_eq!(
+            names(&graph),
+            ["start", "left", "right", "a-join", "last", "lonely", "never", "nobody"]
+        );
         assert_eq!(graph.edges, [(0, 1), (0, 2), (1, 3), (2, 3), (3, 4), (5, 6), (7, 5)]);
     }
 
     #[test]
     fn a_job_used_twice_is_one_node_and_one_edge_a_trigger() {
-        let graph = Graph::compile(&[trigger("s", true, &[], &["j", "j"]), trigger("t", false, &["j", "j"], &["k"])]);
+        let graph = Graph::compile(&[
+            trigger("s", true, &[], &["j", "j"]),
+            trigger("t", false, &["j", "j"], &["k"]),
+        ]);
         assert_eq!(names(&graph), ["s", "j", "t", "k"]);
         assert_eq!(graph.edges, [(0, 1), (1, 2), (2, 3)]);
         assert_eq!(graph.watchers(1), [(1, 0), (1, 1)]);
@@ -270,7 +309,13 @@ mod tests {
         ]);
         let a = graph.component(&job("a")).expect("node");
         let b = graph.component(&job("b")).expect("node");
-        assert_eq!(graph.downstream([a]), Downstream { nodes: [a, b].into(), triggers: [1, 2].into() });
+        assert_eq!(
+            graph.downstream([a]),
+            Downstream {
+                nodes: [a, b].into(),
+                triggers: [1, 2].into()
+            }
+        );
     }
 
     #[test]

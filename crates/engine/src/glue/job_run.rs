@@ -21,8 +21,6 @@ pub struct JobRun {
     pub spec: Arc<JobRunSpec>,
     /// The attempt or run that this one follows.
     pub previous: Option<JobRunId>,
-    /// Its place among the job runs of its workflow run; 0 outside workflows.
-    pub ordinal: u32,
     /// Its state.
     pub state: JobRunState,
     /// Why it is in its state, in a sentence.
@@ -54,7 +52,8 @@ impl JobRun {
     #[must_use]
     pub fn execution_seconds(&self, now: Timestamp) -> i64 {
         let until = self.completed_at.unwrap_or(now);
-        self.running_since.map_or(0, |since| (until.as_millis() - since.as_millis()).max(0) / 1000)
+        self.running_since
+            .map_or(0, |since| (until.as_millis() - since.as_millis()).max(0) / 1000)
     }
 
     /// Whether nothing more will happen to this attempt.
@@ -72,7 +71,11 @@ impl JobRun {
     /// When it is reported as delayed.
     #[must_use]
     pub fn delayed_at(&self) -> Option<Timestamp> {
-        if self.delayed { None } else { minutes_after(self.running_since?, self.spec.settings.notify_delay_minutes?) }
+        if self.delayed {
+            None
+        } else {
+            minutes_after(self.running_since?, self.spec.settings.notify_delay_minutes?)
+        }
     }
 }
 

@@ -95,7 +95,12 @@ pub enum Effect {
     /// The run has its properties: whoever started it can be answered.
     RunReady(WorkflowRunId),
     /// The run has ended.
-    RunEnded(WorkflowRunId),
+    RunEnded {
+        /// The run.
+        run: WorkflowRunId,
+        /// Whether its workflow was deleted: nobody finds the run any more.
+        is_orphan: bool,
+    },
     /// Find a worker for the job run, then answer with [`super::Input::Leased`].
     Enqueue(JobRunId),
     /// The job run no longer needs a worker.

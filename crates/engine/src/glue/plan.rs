@@ -118,7 +118,10 @@ pub struct EventBatching {
 
 impl EventBatching {
     /// What holds for a trigger without an EventBatchingCondition: each event starts a run.
-    pub const EACH: Self = Self { size: 1, window_seconds: 900 };
+    pub const EACH: Self = Self {
+        size: 1,
+        window_seconds: 900,
+    };
 }
 
 /// When a conditional trigger fires (`Glue API: Predicate`).

@@ -178,8 +178,6 @@ pub struct WorkflowRun {
     pub(super) triggers: Vec<TriggerProgress>,
     /// For each node, what ran in it in this run.
     pub(super) nodes: Vec<NodeProgress>,
-    /// How many job runs and crawls it has.
-    pub(super) ordinals: u32,
     /// How many job runs have not ended, or wait for their retry.
     pub(super) active: u32,
 }
@@ -207,10 +205,19 @@ impl WorkflowRun {
         let triggers = plan
             .triggers
             .iter()
-            .map(|trigger| TriggerProgress { is_latched: !may_fire(&trigger.kind, trigger.activated), met: BTreeMap::new() })
+            .map(|trigger| TriggerProgress {
+                is_latched: !may_fire(&trigger.kind, trigger.activated),
+                met: BTreeMap::new(),
+            })
             .collect();
         let nodes = vec![NodeProgress::default(); plan.graph.nodes.len()];
-        Self { record, plan, triggers, nodes, ordinals: 0, active: 0 }
+        Self {
+            record,
+            plan,
+            triggers,
+            nodes,
+            active: 0,
+        }
     }
 
     /// Lets the copied nodes of a previous run count: for the predicates, and in the statistics.
@@ -230,13 +237,23 @@ impl WorkflowRun {
     }
 
     /// Marks the conditions that an end of a node meets; says which.
-    pub(super) fn meet_conditions(&mut self, node: usize, end: EndState, job_run: Option<JobRunId>) -> Vec<(usize, usize)> {
+    pub(super) fn meet_conditions(
+        &mut self,
+        node: usize,
+        end: EndState,
+        job_run: Option<JobRunId>,
+    ) -> Vec<(usize, usize)> {
         let plan = Arc::clone(&self.plan);
         let mut newly_met = Vec::new();
         for &(trigger, condition) in plan.graph.watchers(node) {
-            let TriggerKind::Conditional(predicate) = &plan.triggers[trigger].kind else { continue };
+            let TriggerKind::Conditional(predicate) = &plan.triggers[trigger].kind else {
+                continue;
+            };
             let progress = &mut self.triggers[trigger];
-            if !progress.is_latched && predicate.conditions[condition].holds(end) && !progress.met.contains_key(&condition) {
+            if !progress.is_latched
+                && predicate.conditions[condition].holds(end)
+                && !progress.met.contains_key(&condition)
+            {
                 progress.met.insert(condition, job_run);
                 newly_met.push((trigger, condition));
             }
@@ -247,7 +264,9 @@ impl WorkflowRun {
     /// Whether a trigger that has not fired has all that it waits for.
     pub(super) fn is_ready(&self, trigger: usize) -> bool {
         let progress = &self.triggers[trigger];
-        let TriggerKind::Conditional(predicate) = &self.plan.triggers[trigger].kind else { return false };
+        let TriggerKind::Conditional(predicate) = &self.plan.triggers[trigger].kind else {
+            return false;
+        };
         !progress.is_latched
             && match predicate.logical {
                 Logical::And => progress.met.len() == predicate.conditions.len(),
@@ -275,17 +294,17 @@ impl WorkflowRun {
         }
     }
 
-    pub(super) fn next_ordinal(&mut self) -> u32 {
-        self.ordinals += 1;
-        self.ordinals
-    }
-
     /// Appends to the run's history.
     pub(super) fn tell(&mut self, now: Timestamp, kind: EventKind, out: &mut Output) {
         self.record.events += 1;
         self.record.last_event_at = self.record.last_event_at.max(now);
         let at = self.record.last_event_at;
-        let event = HistoryEvent { run: self.record.id, sequence: self.record.events, at, kind };
+        let event = HistoryEvent {
+            run: self.record.id,
+            sequence: self.record.events,
+            at,
+            kind,
+        };
         out.changes.events.push(event);
     }
 }

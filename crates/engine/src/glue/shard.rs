@@ -46,7 +46,10 @@ pub struct Policy {
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { retry_delay_ms: 1_000, misfire_window_ms: 15 * 60_000 }
+        Self {
+            retry_delay_ms: 1_000,
+            misfire_window_ms: 15 * 60_000,
+        }
     }
 }
 
@@ -87,9 +90,19 @@ struct Work {
 #[derive(Debug, Clone, PartialEq)]
 enum Ended {
     /// In a workflow run.
-    Node { run: WorkflowRunId, node: usize, end: EndState, job_run: Option<JobRunId> },
+    Node {
+        run: WorkflowRunId,
+        node: usize,
+        end: EndState,
+        job_run: Option<JobRunId>,
+    },
     /// In a chain.
-    Link { chain: ChainId, component: Component, end: EndState, job_run: Option<JobRunId> },
+    Link {
+        chain: ChainId,
+        component: Component,
+        end: EndState,
+        job_run: Option<JobRunId>,
+    },
 }
 
 /// The runs of a job that hold a slot, and those that wait for one.
@@ -160,20 +173,36 @@ impl Shard {
             Input::DeleteWorkflow { name, uid } => self.delete_workflow(now, &name, &uid, out),
             Input::DeleteTrigger { name, uid } => self.delete_trigger(&name, &uid, out),
             Input::DeleteJob { name, uid } => self.delete_job(now, &name, &uid, out),
-            Input::StartWorkflowRun { workflow, properties } => return self.call_workflow(now, &workflow, properties, out),
+            Input::StartWorkflowRun { workflow, properties } => {
+                return self.call_workflow(now, &workflow, properties, out);
+            }
             Input::StopWorkflowRun { run } => self.stop_workflow_run(now, run, out)?,
-            Input::ResumeWorkflowRun { workflow, previous, node_ids } => {
+            Input::ResumeWorkflowRun {
+                workflow,
+                previous,
+                node_ids,
+            } => {
                 return self.resume_workflow_run(now, &workflow, &previous, &node_ids, out);
             }
             Input::Seeded { run } => self.seeded(now, run, out),
-            Input::StartJobRun { job, previous, overrides } => return self.call_job(now, &job, previous, *overrides, out),
+            Input::StartJobRun {
+                job,
+                previous,
+                overrides,
+            } => return self.call_job(now, &job, previous, *overrides, out),
             Input::StopJobRun { job_run } => self.stop_job_run(now, job_run, out)?,
-            Input::FireTrigger { workflow, trigger } => return self.fire_on_demand(now, workflow.as_deref(), &trigger, out),
+            Input::FireTrigger { workflow, trigger } => {
+                return self.fire_on_demand(now, workflow.as_deref(), &trigger, out);
+            }
             Input::Notify(event) => return self.notify(now, &event, out),
             Input::Tick => self.tick(now, out),
             Input::Leased { job_run, worker } => self.leased(now, job_run, worker, out)?,
             Input::TaskStarted { job_run, token } => self.task_started(now, job_run, token, out)?,
-            Input::TaskFinished { job_run, token, outcome } => self.task_finished(now, job_run, token, outcome, out)?,
+            Input::TaskFinished {
+                job_run,
+                token,
+                outcome,
+            } => self.task_finished(now, job_run, token, outcome, out)?,
             Input::LeaseLost { job_run, token } => self.lease_lost(now, job_run, token, out)?,
         }
         Ok(Reply::Done)
@@ -209,17 +238,41 @@ impl Shard {
         self.jobs.get(name)
     }
 
+    /// The plan of a trigger outside workflows.
+    #[must_use]
+    pub fn trigger_plan(&self, name: &str) -> Option<&Arc<TriggerPlan>> {
+        self.triggers.get(name).map(|trigger| &trigger.plan)
+    }
+
+    /// Whether a definition of this identity is there.
+    #[must_use]
+    pub fn knows(&self, uid: &str) -> bool {
+        self.workflows.values().any(|workflow| workflow.plan.uid == uid)
+            || self.triggers.values().any(|trigger| trigger.plan.uid == uid)
+            || self.jobs.values().any(|plan| plan.uid == uid)
+    }
+
     /// What must follow after a restart: seeds that were not confirmed, and job runs that wait for a worker.
     #[must_use]
     pub fn unfinished_effects(&self) -> Vec<Effect> {
-        let seeds = self.runs.values().filter(|run| !run.record.is_seeded).map(WorkflowRun::seed_effect);
-        let queued = self.job_runs.values().filter(|run| run.waits_for_worker()).map(|run| Effect::Enqueue(run.id));
+        let seeds = self
+            .runs
+            .values()
+            .filter(|run| !run.record.is_seeded)
+            .map(WorkflowRun::seed_effect);
+        let queued = self
+            .job_runs
+            .values()
+            .filter(|run| run.waits_for_worker())
+            .map(|run| Effect::Enqueue(run.id));
         seeds.chain(queued).collect()
     }
 
     /// The job runs that workers hold.
     pub fn leases(&self) -> impl Iterator<Item = &JobRun> {
-        self.job_runs.values().filter(|run| run.lease.is_some() && !run.state.is_terminal())
+        self.job_runs
+            .values()
+            .filter(|run| run.lease.is_some() && !run.state.is_terminal())
     }
 
     fn tick(&mut self, now: Timestamp, out: &mut Output) {
@@ -239,8 +292,18 @@ impl Shard {
     fn finish(&mut self, now: Timestamp, out: &mut Output) {
         while let Some(ended) = self.work.ended.pop_front() {
             match ended {
-                Ended::Node { run, node, end, job_run } => self.node_ended(now, run, node, end, job_run, out),
-                Ended::Link { chain, component, end, job_run } => self.link_ended(now, chain, &component, end, job_run, out),
+                Ended::Node {
+                    run,
+                    node,
+                    end,
+                    job_run,
+                } => self.node_ended(now, run, node, end, job_run, out),
+                Ended::Link {
+                    chain,
+                    component,
+                    end,
+                    job_run,
+                } => self.link_ended(now, chain, &component, end, job_run, out),
             }
         }
         while let Some(run) = self.work.touched.pop_first() {

@@ -52,13 +52,22 @@ struct Worker<T: Ord> {
 impl<T: Ord> Worker<T> {
     fn free_slots(&self) -> u32 {
         let held = u32::try_from(self.held.len()).unwrap_or(u32::MAX);
-        if self.is_connected { self.slots.saturating_sub(held) } else { 0 }
+        if self.is_connected {
+            self.slots.saturating_sub(held)
+        } else {
+            0
+        }
     }
 }
 
 impl<T: Ord + Clone> Default for Pool<T> {
     fn default() -> Self {
-        Self { workers: BTreeMap::new(), free: BTreeSet::new(), waiting: VecDeque::new(), withdrawn: BTreeSet::new() }
+        Self {
+            workers: BTreeMap::new(),
+            free: BTreeSet::new(),
+            waiting: VecDeque::new(),
+            withdrawn: BTreeSet::new(),
+        }
     }
 }
 
@@ -123,7 +132,10 @@ impl<T: Ord + Clone> Pool<T> {
 
     /// The workers that hold tasks and are not connected.
     pub fn absent(&self) -> impl Iterator<Item = &WorkerId> {
-        self.workers.iter().filter(|(_, worker)| !worker.is_connected && !worker.held.is_empty()).map(|(id, _)| id)
+        self.workers
+            .iter()
+            .filter(|(_, worker)| !worker.is_connected && !worker.held.is_empty())
+            .map(|(id, _)| id)
     }
 
     /// How many tasks wait.
@@ -145,8 +157,11 @@ impl<T: Ord + Clone> Pool<T> {
     }
 
     fn change(&mut self, id: &WorkerId, change: impl FnOnce(&mut Worker<T>)) {
-        let worker =
-            self.workers.entry(id.clone()).or_insert_with(|| Worker { slots: 0, is_connected: false, held: BTreeSet::new() });
+        let worker = self.workers.entry(id.clone()).or_insert_with(|| Worker {
+            slots: 0,
+            is_connected: false,
+            held: BTreeSet::new(),
+        });
         self.free.remove(&(worker.free_slots(), id.clone()));
         change(worker);
         if worker.free_slots() > 0 {
@@ -171,7 +186,10 @@ mod tests {
         pool.connect(&worker("a"), 1);
         pool.connect(&worker("b"), 3);
         let given: Vec<_> = std::iter::from_fn(|| pool.assign()).collect();
-        assert_eq!(given, [(1, worker("b")), (2, worker("b")), (3, worker("b")), (4, worker("a"))]);
+        assert_eq!(
+            given,
+            [(1, worker("b")), (2, worker("b")), (3, worker("b")), (4, worker("a"))]
+        );
         pool.release(&worker("b"), &2);
         assert_eq!(pool.assign(), Some((5, worker("b"))));
         assert_eq!(pool.assign(), None);

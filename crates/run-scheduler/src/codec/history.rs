@@ -18,9 +18,20 @@ pub(crate) fn to_stored(event: &EventKind) -> StoredEvent {
         EventKind::Started(cause) => Kind::Started(to_cause(cause)),
         EventKind::Refused(cause) => Kind::Refused(to_cause(cause)),
         EventKind::PropertiesSeeded => Kind::PropertiesSeeded(StoredMark {}),
-        EventKind::TriggerFired { trigger } => Kind::TriggerFired(StoredTriggerFired { trigger: trigger.clone() }),
-        EventKind::ConditionMet { trigger, condition, end } => Kind::ConditionMet(condition_met(trigger, *condition, *end)),
-        EventKind::JobRunCreated { node, job_run, trigger, state } => Kind::JobRunCreated(StoredJobRunCreated {
+        EventKind::TriggerFired { trigger } => Kind::TriggerFired(StoredTriggerFired {
+            trigger: trigger.clone(),
+        }),
+        EventKind::ConditionMet {
+            trigger,
+            condition,
+            end,
+        } => Kind::ConditionMet(condition_met(trigger, *condition, *end)),
+        EventKind::JobRunCreated {
+            node,
+            job_run,
+            trigger,
+            state,
+        } => Kind::JobRunCreated(StoredJobRunCreated {
             node: to_u32(*node),
             job_run: job_run.to_string(),
             trigger: trigger.clone().unwrap_or_default(),
@@ -30,9 +41,10 @@ pub(crate) fn to_stored(event: &EventKind) -> StoredEvent {
             job_run: job_run.to_string(),
             state: plan::to_job_run_state(*state).into(),
         }),
-        EventKind::RetryScheduled { job_run, at } => {
-            Kind::RetryScheduled(StoredRetryScheduled { job_run: job_run.to_string(), at_ms: at.as_millis() })
-        }
+        EventKind::RetryScheduled { job_run, at } => Kind::RetryScheduled(StoredRetryScheduled {
+            job_run: job_run.to_string(),
+            at_ms: at.as_millis(),
+        }),
         EventKind::JobRunRequeued { job_run } => Kind::JobRunRequeued(job_run.to_string()),
         EventKind::JobRunDelayed { job_run } => Kind::JobRunDelayed(job_run.to_string()),
         EventKind::CrawlEnded { node, end } => Kind::CrawlEnded(StoredCrawlEnded {
@@ -49,7 +61,11 @@ pub(crate) fn to_stored(event: &EventKind) -> StoredEvent {
 }
 
 fn condition_met(trigger: &str, condition: usize, end: EndState) -> StoredConditionMet {
-    let mut met = StoredConditionMet { trigger: trigger.to_owned(), condition: to_u32(condition), ..StoredConditionMet::default() };
+    let mut met = StoredConditionMet {
+        trigger: trigger.to_owned(),
+        condition: to_u32(condition),
+        ..StoredConditionMet::default()
+    };
     match end {
         EndState::Job(state) => met.job_run_state = plan::to_job_run_state(state).into(),
         EndState::Crawl(state) => met.crawl_state = plan::to_crawl_state(state).into(),

@@ -28,7 +28,11 @@ pub(crate) fn to_stored(run: &JobRun) -> internal::StoredJobRun {
         },
         running_since_ms: run.running_since.map(Timestamp::as_millis),
         token: run.token,
-        lease: run.lease.as_ref().map(|worker| worker.as_str().to_owned()).unwrap_or_default(),
+        lease: run
+            .lease
+            .as_ref()
+            .map(|worker| worker.as_str().to_owned())
+            .unwrap_or_default(),
         ending: match run.ending {
             None => internal::StoredEnding::Unspecified,
             Some(Ending::Stop) => internal::StoredEnding::Stop,
@@ -50,7 +54,11 @@ fn to_api(run: &JobRun) -> glue::JobRun {
         previous_run_id: run.previous.map(|id| id.to_string()),
         trigger_name: spec.trigger_name.clone(),
         job_name: Some(spec.job_name.clone()),
-        job_mode: settings.job_mode.as_deref().and_then(glue::JobMode::from_str_name).map(Into::into),
+        job_mode: settings
+            .job_mode
+            .as_deref()
+            .and_then(glue::JobMode::from_str_name)
+            .map(Into::into),
         job_run_queuing_enabled: settings.queuing,
         started_on: Some(to_proto_time(run.started_at)),
         last_modified_on: Some(to_proto_time(run.modified_at)),
@@ -61,22 +69,33 @@ fn to_api(run: &JobRun) -> glue::JobRun {
         predecessor_runs: spec
             .predecessors
             .iter()
-            .map(|(job, id)| glue::Predecessor { job_name: Some(job.clone()), run_id: Some(id.to_string()) })
+            .map(|(job, id)| glue::Predecessor {
+                job_name: Some(job.clone()),
+                run_id: Some(id.to_string()),
+            })
             .collect(),
         allocated_capacity: settings.allocated_capacity,
         execution_time: Some(i32::try_from(completed).unwrap_or(i32::MAX)),
         timeout: settings.timeout_minutes.map(to_i32),
         max_capacity: settings.max_capacity,
-        worker_type: settings.worker_type.as_deref().and_then(glue::WorkerType::from_str_name).map(Into::into),
+        worker_type: settings
+            .worker_type
+            .as_deref()
+            .and_then(glue::WorkerType::from_str_name)
+            .map(Into::into),
         number_of_workers: settings.number_of_workers,
         security_configuration: settings.security_configuration.clone(),
         log_group_name: spec.plan.as_ref().map(|plan| log_group(plan, settings)),
-        notification_property: settings
-            .notify_delay_minutes
-            .map(|minutes| glue::NotificationProperty { notify_delay_after: Some(to_i32(minutes)) }),
+        notification_property: settings.notify_delay_minutes.map(|minutes| glue::NotificationProperty {
+            notify_delay_after: Some(to_i32(minutes)),
+        }),
         glue_version: settings.glue_version.clone(),
         dpu_seconds: None,
-        execution_class: settings.execution_class.as_deref().and_then(glue::ExecutionClass::from_str_name).map(Into::into),
+        execution_class: settings
+            .execution_class
+            .as_deref()
+            .and_then(glue::ExecutionClass::from_str_name)
+            .map(Into::into),
         maintenance_window: settings.maintenance_window.clone(),
         profile_name: None,
         state_detail: run.state_detail.clone(),
@@ -165,7 +184,9 @@ fn settings_of(shown: &glue::JobRun) -> Settings {
         number_of_workers: shown.number_of_workers,
         security_configuration: shown.security_configuration.clone(),
         glue_version: shown.glue_version.clone(),
-        execution_class: shown.execution_class.map(|_| shown.execution_class().as_str_name().to_owned()),
+        execution_class: shown
+            .execution_class
+            .map(|_| shown.execution_class().as_str_name().to_owned()),
         job_mode: shown.job_mode.map(|_| shown.job_mode().as_str_name().to_owned()),
         maintenance_window: shown.maintenance_window.clone(),
         execution_role_session_policy: shown.execution_role_session_policy.clone(),
@@ -190,9 +211,15 @@ pub(crate) fn crawl_to_stored(crawl: &Crawl) -> internal::StoredCrawl {
 }
 
 /// A crawl as it was stored.
-pub(crate) fn crawl_from_stored(id: &str, run_id: Option<&str>, stored: &internal::StoredCrawl) -> Result<Crawl, Malformed> {
+pub(crate) fn crawl_from_stored(
+    id: &str,
+    run_id: Option<&str>,
+    stored: &internal::StoredCrawl,
+) -> Result<Crawl, Malformed> {
     let shown = stored.crawl.as_ref().ok_or(Malformed("stored crawl"))?;
-    let run = run_id.map(|run| run.parse::<WorkflowRunId>().map_err(|_| Malformed("workflow run id"))).transpose()?;
+    let run = run_id
+        .map(|run| run.parse::<WorkflowRunId>().map_err(|_| Malformed("workflow run id")))
+        .transpose()?;
     Ok(Crawl {
         id: id.parse().map_err(|_| Malformed("crawl id"))?,
         crawler_name: stored.crawler_name.clone(),
@@ -201,7 +228,11 @@ pub(crate) fn crawl_from_stored(id: &str, run_id: Option<&str>, stored: &interna
         trigger_name: non_empty(&stored.trigger_name),
         state: plan::crawl_state(shown.state())?,
         error: shown.error_message.clone(),
-        started_at: shown.started_on.as_ref().map(from_proto_time).ok_or(Malformed("started on"))?,
+        started_at: shown
+            .started_on
+            .as_ref()
+            .map(from_proto_time)
+            .ok_or(Malformed("started on"))?,
         completed_at: shown.completed_on.as_ref().map(from_proto_time),
     })
 }
@@ -211,7 +242,11 @@ pub(crate) fn job_run_id(text: &str) -> Result<JobRunId, Malformed> {
 }
 
 fn log_group(plan: &JobPlan, settings: &Settings) -> String {
-    let group = if plan.command.name.as_deref() == Some("pythonshell") { PYTHON_LOG_GROUP } else { SPARK_LOG_GROUP };
+    let group = if plan.command.name.as_deref() == Some("pythonshell") {
+        PYTHON_LOG_GROUP
+    } else {
+        SPARK_LOG_GROUP
+    };
     match &settings.security_configuration {
         None => group.to_owned(),
         Some(configuration) => format!("{group}-{configuration}"),

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use treenail_engine::glue::{
-    Action, Command, Component, Condition, CrawlState, EventBatching, Input, JobPlan, JobRunState, Logical, Predicate, Settings,
-    TriggerKind, TriggerPlan, WorkflowPlan,
+    Action, Command, Component, Condition, CrawlState, EventBatching, Input, JobPlan, JobRunState, Logical, Predicate,
+    Settings, TriggerKind, TriggerPlan, WorkflowPlan,
 };
 use treenail_proto::{glue::v1 as glue, internal::v1 as internal};
 use treenail_schedule::AwsCron;
@@ -17,7 +17,11 @@ pub(crate) enum Published {
     Workflow(Arc<WorkflowPlan>),
     Trigger(Arc<TriggerPlan>),
     Job(Arc<JobPlan>),
-    Deleted { kind: internal::PlanKind, name: String, uid: String },
+    Deleted {
+        kind: internal::PlanKind,
+        name: String,
+        uid: String,
+    },
 }
 
 impl Published {
@@ -32,7 +36,11 @@ impl Published {
             internal::plan::Subject::Job(subject) => Ok(Self::Job(Arc::new(job(subject, sequence)?))),
             internal::plan::Subject::Deleted(subject) => {
                 let (uid, name) = (subject.uid.clone(), subject.name.clone());
-                Ok(Self::Deleted { kind: subject.kind(), name, uid })
+                Ok(Self::Deleted {
+                    kind: subject.kind(),
+                    name,
+                    uid,
+                })
             }
         }
     }
@@ -84,7 +92,11 @@ impl Published {
 
 fn workflow(subject: &internal::WorkflowPlan, sequence: u64) -> Result<WorkflowPlan, Malformed> {
     let definition = subject.workflow.as_ref().ok_or(Malformed("workflow plan"))?;
-    let triggers = subject.triggers.iter().map(|definition| trigger(definition, "", 0)).collect::<Result<Vec<_>, _>>()?;
+    let triggers = subject
+        .triggers
+        .iter()
+        .map(|definition| trigger(definition, "", 0))
+        .collect::<Result<Vec<_>, _>>()?;
     Ok(WorkflowPlan {
         uid: subject.uid.clone(),
         sequence,
@@ -117,9 +129,17 @@ fn kind(definition: &glue::Trigger) -> Result<TriggerKind, Malformed> {
         glue::TriggerType::Conditional => Ok(TriggerKind::Conditional(predicate(definition)?)),
         glue::TriggerType::Event => Ok(TriggerKind::Event(definition.event_batching_condition.as_ref().map_or(
             EventBatching::EACH,
-            |condition| EventBatching {
-                size: condition.batch_size.and_then(positive).unwrap_or(EventBatching::EACH.size),
-                window_seconds: condition.batch_window.and_then(positive).unwrap_or(EventBatching::EACH.window_seconds),
+            |condition| {
+                EventBatching {
+                    size: condition
+                        .batch_size
+                        .and_then(positive)
+                        .unwrap_or(EventBatching::EACH.size),
+                    window_seconds: condition
+                        .batch_window
+                        .and_then(positive)
+                        .unwrap_or(EventBatching::EACH.window_seconds),
+                }
             },
         ))),
         glue::TriggerType::Unspecified => Err(Malformed("trigger type")),
@@ -127,8 +147,15 @@ fn kind(definition: &glue::Trigger) -> Result<TriggerKind, Malformed> {
 }
 
 fn predicate(definition: &glue::Trigger) -> Result<Predicate, Malformed> {
-    let predicate = definition.predicate.as_ref().ok_or(Malformed("conditional trigger without a predicate"))?;
-    let conditions = predicate.conditions.iter().map(condition).collect::<Result<Vec<_>, _>>()?;
+    let predicate = definition
+        .predicate
+        .as_ref()
+        .ok_or(Malformed("conditional trigger without a predicate"))?;
+    let conditions = predicate
+        .conditions
+        .iter()
+        .map(condition)
+        .collect::<Result<Vec<_>, _>>()?;
     if conditions.is_empty() {
         return Err(Malformed("predicate without conditions"));
     }
@@ -142,7 +169,10 @@ fn predicate(definition: &glue::Trigger) -> Result<Predicate, Malformed> {
 fn condition(condition: &glue::Condition) -> Result<Condition, Malformed> {
     match (&condition.job_name, &condition.crawler_name) {
         (Some(job), _) => Ok(Condition::Job(job.clone(), job_run_state(condition.state())?)),
-        (None, Some(crawler)) => Ok(Condition::Crawler(crawler.clone(), crawl_state(condition.crawl_state())?)),
+        (None, Some(crawler)) => Ok(Condition::Crawler(
+            crawler.clone(),
+            crawl_state(condition.crawl_state())?,
+        )),
         (None, None) => Err(Malformed("condition")),
     }
 }
@@ -164,7 +194,10 @@ fn action(action: &glue::Action) -> Result<Action, Malformed> {
 
 fn job(subject: &internal::JobPlan, sequence: u64) -> Result<JobPlan, Malformed> {
     let definition = subject.job.as_ref().ok_or(Malformed("job plan"))?;
-    let concurrent = definition.execution_property.as_ref().and_then(|property| property.max_concurrent_runs);
+    let concurrent = definition
+        .execution_property
+        .as_ref()
+        .and_then(|property| property.max_concurrent_runs);
     let command = definition.command.clone().unwrap_or_default();
     Ok(JobPlan {
         uid: subject.uid.clone(),
@@ -195,7 +228,9 @@ fn settings(job: &glue::Job) -> Settings {
         number_of_workers: job.number_of_workers,
         security_configuration: job.security_configuration.clone(),
         glue_version: job.glue_version.clone(),
-        execution_class: job.execution_class.map(|_| job.execution_class().as_str_name().to_owned()),
+        execution_class: job
+            .execution_class
+            .map(|_| job.execution_class().as_str_name().to_owned()),
         job_mode: job.job_mode.map(|_| job.job_mode().as_str_name().to_owned()),
         maintenance_window: job.maintenance_window.clone(),
         execution_role_session_policy: None,

@@ -30,7 +30,11 @@ pub(crate) fn to_stored(record: &RunRecord) -> internal::StoredWorkflowRun {
         is_seeded: record.is_seeded,
         seed: record.seed.clone(),
         roots: record.roots.iter().map(|&node| to_u32(node)).collect(),
-        root_triggers: record.root_triggers.iter().map(|trigger| trigger.clone().unwrap_or_default()).collect(),
+        root_triggers: record
+            .root_triggers
+            .iter()
+            .map(|trigger| trigger.clone().unwrap_or_default())
+            .collect(),
         events: record.events,
         last_event_at_ms: record.last_event_at.as_millis(),
     }
@@ -70,11 +74,7 @@ pub(crate) fn from_stored(
 }
 
 /// A workflow run as the API shows it, without its graph.
-pub(crate) fn shown(
-    record: &RunRecord,
-    workflow: &str,
-    properties: BTreeMap<String, String>,
-) -> glue::WorkflowRun {
+pub(crate) fn shown(record: &RunRecord, workflow: &str, properties: BTreeMap<String, String>) -> glue::WorkflowRun {
     glue::WorkflowRun {
         name: Some(workflow.to_owned()),
         workflow_run_id: Some(record.id.to_string()),
@@ -87,10 +87,14 @@ pub(crate) fn shown(
         statistics: Some(to_statistics(record.statistics)),
         graph: None,
         starting_event_batch_condition: record.starting_batch.map(|batch| match batch {
-            StartingBatch::Size(size) => glue::StartingEventBatchCondition { batch_size: Some(to_i32(size)), batch_window: None },
-            StartingBatch::Window(seconds) => {
-                glue::StartingEventBatchCondition { batch_size: None, batch_window: Some(to_i32(seconds)) }
-            }
+            StartingBatch::Size(size) => glue::StartingEventBatchCondition {
+                batch_size: Some(to_i32(size)),
+                batch_window: None,
+            },
+            StartingBatch::Window(seconds) => glue::StartingEventBatchCondition {
+                batch_size: None,
+                batch_window: Some(to_i32(seconds)),
+            },
         }),
     }
 }
@@ -182,4 +186,15 @@ fn from_statistics(statistics: &glue::WorkflowRunStatistics) -> Statistics {
 
 fn to_i32(number: u32) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+/// A status in AWS's word.
+pub(crate) fn status_word(status: RunStatus) -> &'static str {
+    match status {
+        RunStatus::Running => "RUNNING",
+        RunStatus::Completed => "COMPLETED",
+        RunStatus::Stopping => "STOPPING",
+        RunStatus::Stopped => "STOPPED",
+        RunStatus::Error => "ERROR",
+    }
 }

@@ -192,6 +192,26 @@ pub struct Changes {
     pub clock_ms: Option<i64>,
 }
 
+impl StoredScope {
+    /// Nothing, in a scope.
+    #[must_use]
+    pub fn new(scope: Scope) -> Self {
+        Self {
+            scope,
+            plans: Vec::new(),
+            kept_plans: Vec::new(),
+            runs: Vec::new(),
+            copies: Vec::new(),
+            job_runs: Vec::new(),
+            crawls: Vec::new(),
+            schedules: Vec::new(),
+            batches: Vec::new(),
+            invocations: Vec::new(),
+            clock_ms: None,
+        }
+    }
+}
+
 impl Changes {
     /// Whether there is nothing to write.
     #[must_use]
@@ -205,8 +225,10 @@ impl Changes {
 pub struct StoredScope {
     /// The account and region.
     pub scope: Scope,
-    /// The current plans, and those that open runs and job runs keep.
+    /// The current plans.
     pub plans: Vec<PlanRow>,
+    /// The plans that open runs and job runs keep, where they are not current.
+    pub kept_plans: Vec<PlanRow>,
     /// The open workflow runs.
     pub runs: Vec<RunRow>,
     /// What resumed ones among them show.

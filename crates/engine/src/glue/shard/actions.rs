@@ -58,13 +58,11 @@ impl Shard {
             Origin::Workflow { run, node } => (Some(run), node),
             Origin::Call | Origin::Chain(_) => (None, 0),
         };
-        let ordinal = run.and_then(|run| self.runs.get_mut(&run)).map_or(0, |run| run.next_ordinal());
         let crawl = Crawl {
-            id: self.ids.crawl(),
+            id: self.ids.crawl(now),
             crawler_name: crawler.to_owned(),
             run,
             node,
-            ordinal,
             trigger_name: start.trigger_name.clone(),
             state: CrawlState::Error,
             error: Some(format!("Crawler entry with name {crawler} does not exist")),
@@ -79,8 +77,18 @@ impl Shard {
             known.tell(now, EventKind::CrawlEnded { node, end }, out);
         }
         self.work.ended.push_back(match start.origin {
-            Origin::Workflow { run, node } => Ended::Node { run, node, end, job_run: None },
-            Origin::Chain(chain) => Ended::Link { chain, component: start.action.component.clone(), end, job_run: None },
+            Origin::Workflow { run, node } => Ended::Node {
+                run,
+                node,
+                end,
+                job_run: None,
+            },
+            Origin::Chain(chain) => Ended::Link {
+                chain,
+                component: start.action.component.clone(),
+                end,
+                job_run: None,
+            },
             Origin::Call => return,
         });
     }

@@ -20,7 +20,9 @@ impl Shard {
     pub(super) fn fire_standalone(&mut self, now: Timestamp, name: &str, out: &mut Output) -> Result<Reply, Rejected> {
         let trigger = self.triggers.get(name).map(|trigger| Arc::clone(&trigger.plan));
         let is_on_demand = |plan: &Arc<TriggerPlan>| matches!(plan.kind, TriggerKind::OnDemand);
-        let plan = trigger.filter(is_on_demand).ok_or_else(|| Rejected::NoTrigger(name.to_owned()))?;
+        let plan = trigger
+            .filter(is_on_demand)
+            .ok_or_else(|| Rejected::NoTrigger(name.to_owned()))?;
         for action in &plan.actions {
             if let Component::Job(job) = &action.component
                 && !self.jobs.contains_key(job)
@@ -34,8 +36,10 @@ impl Shard {
 
     /// Fires a trigger that begins a chain.
     pub(super) fn start_chain(&mut self, now: Timestamp, trigger: &str, out: &mut Output) {
-        let Some(plan) = self.triggers.get(trigger).map(|trigger| Arc::clone(&trigger.plan)) else { return };
-        let chain = self.ids.chain();
+        let Some(plan) = self.triggers.get(trigger).map(|trigger| Arc::clone(&trigger.plan)) else {
+            return;
+        };
+        let chain = self.ids.chain(now);
         self.chains.entry(chain).or_default();
         self.fire_in_chain(now, chain, &plan, Vec::new(), out);
         self.forget_idle_chain(chain);
@@ -52,7 +56,9 @@ impl Shard {
         out: &mut Output,
     ) {
         for name in self.watchers.get(component).cloned().unwrap_or_default() {
-            let Some(plan) = self.triggers.get(&name).map(|trigger| Arc::clone(&trigger.plan)) else { continue };
+            let Some(plan) = self.triggers.get(&name).map(|trigger| Arc::clone(&trigger.plan)) else {
+                continue;
+            };
             if let Some(predecessors) = self.met_in_chain(chain, &plan, component, end, job_run) {
                 self.fire_in_chain(now, chain, &plan, predecessors, out);
             }
@@ -69,8 +75,13 @@ impl Shard {
         end: EndState,
         job_run: Option<JobRunId>,
     ) -> Option<Vec<(String, JobRunId)>> {
-        let TriggerKind::Conditional(predicate) = &plan.kind else { return None };
-        let chain = self.chains.get_mut(&chain).filter(|chain| plan.activated && !chain.fired.contains(&plan.name))?;
+        let TriggerKind::Conditional(predicate) = &plan.kind else {
+            return None;
+        };
+        let chain = self
+            .chains
+            .get_mut(&chain)
+            .filter(|chain| plan.activated && !chain.fired.contains(&plan.name))?;
         let met = chain.met.entry(plan.name.clone()).or_default();
         for (index, condition) in predicate.conditions.iter().enumerate() {
             if condition.component() == *component && condition.holds(end) {
@@ -87,7 +98,9 @@ impl Shard {
             let job_of = |index: usize| match predicate.conditions[index].component() {
                 Component::Job(name) | Component::Crawler(name) => name,
             };
-            met.iter().filter_map(|(&index, job_run)| job_run.map(|id| (job_of(index), id))).collect()
+            met.iter()
+                .filter_map(|(&index, job_run)| job_run.map(|id| (job_of(index), id)))
+                .collect()
         })
     }
 
@@ -116,7 +129,11 @@ impl Shard {
 
     /// Forgets a chain in which nothing runs and nothing can start any more.
     fn forget_idle_chain(&mut self, chain: ChainId) {
-        let has_work = self.work.ended.iter().any(|ended| matches!(ended, super::Ended::Link { chain: other, .. } if *other == chain));
+        let has_work = self
+            .work
+            .ended
+            .iter()
+            .any(|ended| matches!(ended, super::Ended::Link { chain: other, .. } if *other == chain));
         if !has_work && self.chains.get(&chain).is_some_and(|chain| chain.active == 0) {
             self.chains.remove(&chain);
         }

@@ -41,7 +41,9 @@ impl Shard {
 
     /// Starts a run when a workflow's batch has as many events as its trigger asks for.
     pub(super) fn close_full_batch(&mut self, now: Timestamp, workflow: &str, out: &mut Output) -> Reply {
-        let Some(known) = self.workflows.get(workflow) else { return Reply::Done };
+        let Some(known) = self.workflows.get(workflow) else {
+            return Reply::Done;
+        };
         let Some(batch) = &known.batch else { return Reply::Done };
         let Some(batching) = event_batching(&known.plan.triggers) else {
             // The workflow no longer starts with events: those that waited are dropped, as AWS drops them.
@@ -56,8 +58,12 @@ impl Shard {
     }
 
     pub(super) fn window_closed(&mut self, now: Timestamp, workflow: &str, out: &mut Output) {
-        let Some(known) = self.workflows.get(workflow) else { return };
-        let Some(batching) = event_batching(&known.plan.triggers) else { return };
+        let Some(known) = self.workflows.get(workflow) else {
+            return;
+        };
+        let Some(batching) = event_batching(&known.plan.triggers) else {
+            return;
+        };
         self.start_with_events(now, workflow, Some(StartingBatch::Window(batching.window_seconds)), out);
     }
 
@@ -68,8 +74,13 @@ impl Shard {
         starting: Option<StartingBatch>,
         out: &mut Output,
     ) -> Reply {
-        let Some(batch) = self.take_batch(workflow, out) else { return Reply::Done };
-        let properties = BTreeMap::from([(EVENT_IDS_PROPERTY.to_owned(), format!("[{}]", batch.event_ids.join(", ")))]);
+        let Some(batch) = self.take_batch(workflow, out) else {
+            return Reply::Done;
+        };
+        let properties = BTreeMap::from([(
+            EVENT_IDS_PROPERTY.to_owned(),
+            format!("[{}]", batch.event_ids.join(", ")),
+        )]);
         match self.start_or_refuse(now, workflow, properties, Cause::Events(batch.event_ids), starting, out) {
             Some(run) => Reply::WorkflowRun(run),
             None => Reply::Done,
@@ -78,7 +89,8 @@ impl Shard {
 
     fn take_batch(&mut self, workflow: &str, out: &mut Output) -> Option<EventBatch> {
         let batch = self.workflows.get_mut(workflow)?.batch.take()?;
-        self.timers.clear(Some(batch.closes_at), Timer::Window(workflow.to_owned()));
+        self.timers
+            .clear(Some(batch.closes_at), Timer::Window(workflow.to_owned()));
         out.changes.batches.insert(workflow.to_owned(), None);
         Some(batch)
     }

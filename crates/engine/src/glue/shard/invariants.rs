@@ -15,11 +15,19 @@ impl Shard {
     ///
     /// A sentence that names what is wrong: always a bug in this crate.
     pub fn check_invariants(&self) -> Result<(), String> {
-        ensure(self.work.ended.is_empty() && self.work.touched.is_empty(), || "a step left work undone".to_owned())?;
+        ensure(self.work.ended.is_empty() && self.work.touched.is_empty(), || {
+            "a step left work undone".to_owned()
+        })?;
         self.check_slots()?;
         for (name, workflow) in &self.workflows {
-            let running = self.runs.values().filter(|run| run.plan.uid == workflow.plan.uid).count();
-            ensure(workflow.running as usize == running, || format!("workflow {name} counts {} of {running} runs", workflow.running))?;
+            let running = self
+                .runs
+                .values()
+                .filter(|run| run.plan.uid == workflow.plan.uid)
+                .count();
+            ensure(workflow.running as usize == running, || {
+                format!("workflow {name} counts {} of {running} runs", workflow.running)
+            })?;
         }
         for run in self.runs.values() {
             self.check_run(run)?;
@@ -27,7 +35,9 @@ impl Shard {
         for (id, chain) in &self.chains {
             let of_chain = |origin| matches!(origin, crate::glue::Origin::Chain(other) if other == *id);
             let active = self.job_runs.values().filter(|run| of_chain(run.spec.origin)).count();
-            ensure(chain.active as usize == active && active > 0, || format!("{id} counts {} of {active} runs", chain.active))?;
+            ensure(chain.active as usize == active && active > 0, || {
+                format!("{id} counts {} of {active} runs", chain.active)
+            })?;
         }
         Ok(())
     }
@@ -45,17 +55,39 @@ impl Shard {
             .filter(|(_, slots)| slots.taken > 0)
             .map(|(uid, slots)| (uid.as_str(), slots.taken))
             .collect();
-        ensure(taken == counted, || format!("slots are {counted:?} and must be {taken:?}"))
+        ensure(taken == counted, || {
+            format!("slots are {counted:?} and must be {taken:?}")
+        })
     }
 
     fn check_run(&self, run: &WorkflowRun) -> Result<(), String> {
         let id = run.record.id;
-        let live = run.nodes.iter().flat_map(|node| &node.job_runs).filter(|id| self.job_runs.contains_key(id)).count();
-        ensure(run.active as usize == live, || format!("{id} counts {} of {live} job runs", run.active))?;
-        ensure(!run.record.status.is_terminal(), || format!("{id} has ended and is still here"))?;
-        let Statistics { total, timeout, failed, stopped, succeeded, running, errored, waiting } = run.record.statistics;
+        let live = run
+            .nodes
+            .iter()
+            .flat_map(|node| &node.job_runs)
+            .filter(|id| self.job_runs.contains_key(id))
+            .count();
+        ensure(run.active as usize == live, || {
+            format!("{id} counts {} of {live} job runs", run.active)
+        })?;
+        ensure(!run.record.status.is_terminal(), || {
+            format!("{id} has ended and is still here")
+        })?;
+        let Statistics {
+            total,
+            timeout,
+            failed,
+            stopped,
+            succeeded,
+            running,
+            errored,
+            waiting,
+        } = run.record.statistics;
         let started: u32 = timeout + failed + stopped + succeeded + running + errored + waiting;
-        ensure(started <= total, || format!("{id} started {started} of {total} actions"))
+        ensure(started <= total, || {
+            format!("{id} started {started} of {total} actions")
+        })
     }
 }
 

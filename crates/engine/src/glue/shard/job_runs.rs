@@ -43,7 +43,7 @@ impl Shard {
             settings,
             predecessors: Vec::new(),
         };
-        let id = self.ids.job_run();
+        let id = self.ids.job_run(now);
         self.accept(JobRun::new(id, spec, previous, now), &plan, out);
         Ok(Reply::JobRun(id))
     }
@@ -51,7 +51,9 @@ impl Shard {
     /// Starts the job run of a trigger's action. It leaves a record even when it cannot start.
     pub(super) fn start_job_action(&mut self, now: Timestamp, job: &str, start: Start<'_>, out: &mut Output) {
         let plan = self.jobs.get(job).cloned();
-        let base = plan.as_ref().map_or_else(Settings::default, |plan| plan.settings.clone());
+        let base = plan
+            .as_ref()
+            .map_or_else(Settings::default, |plan| plan.settings.clone());
         let spec = JobRunSpec {
             job_name: job.to_owned(),
             plan: plan.clone(),
@@ -61,7 +63,7 @@ impl Shard {
             settings: base.overridden_by(settings_of(start.action)),
             predecessors: start.predecessors,
         };
-        let mut run = JobRun::new(self.ids.job_run(), spec, None, now);
+        let mut run = JobRun::new(self.ids.job_run(now), spec, None, now);
         match plan {
             None => {
                 run.end(now, JobRunState::Error, Some(format!("Job {job} does not exist")));
@@ -71,7 +73,11 @@ impl Shard {
                 self.accept(run, &plan, out);
             }
             Some(_) => {
-                run.end(now, JobRunState::Failed, Some("Max concurrent runs exceeded".to_owned()));
+                run.end(
+                    now,
+                    JobRunState::Failed,
+                    Some("Max concurrent runs exceeded".to_owned()),
+                );
                 self.admit_job_run(run, out);
             }
         }
@@ -87,20 +93,22 @@ impl Shard {
         } else {
             slots.waiting.push_back(run.id);
             run.state = JobRunState::Waiting;
-            run.state_detail =
-                Some(format!("Waiting for one of the {} concurrent runs of job {} to end", plan.max_concurrent_runs, plan.name));
+            run.state_detail = Some(format!(
+                "Waiting for one of the {} concurrent runs of job {} to end",
+                plan.max_concurrent_runs, plan.name
+            ));
         }
         self.admit_job_run(run, out);
     }
 
     /// Puts a new job run in its place: in the history and statistics of its workflow run, or in its chain.
-    fn admit_job_run(&mut self, mut run: JobRun, out: &mut Output) {
+    fn admit_job_run(&mut self, run: JobRun, out: &mut Output) {
         let is_settled = run.is_settled();
         match run.spec.origin {
             Origin::Workflow { run: id, node } => {
                 if let Some(workflow_run) = self.runs.get_mut(&id) {
                     workflow_run.count_activation(node);
-                    workflow_run.take_in(&mut run, node, out);
+                    workflow_run.take_in(&run, node, out);
                     workflow_run.active += u32::from(!is_settled);
                 }
                 self.work.touched.insert(id);
@@ -125,7 +133,9 @@ impl Shard {
         error: Option<String>,
         out: &mut Output,
     ) {
-        let Some(mut run) = self.job_runs.remove(&id) else { return };
+        let Some(mut run) = self.job_runs.remove(&id) else {
+            return;
+        };
         let had_slot = run.state != JobRunState::Waiting;
         self.timers.clear(run.timeout_at(), Timer::Timeout(id));
         self.timers.clear(run.delayed_at(), Timer::Delay(id));
@@ -151,7 +161,9 @@ impl Shard {
 
     /// Starts the next attempt of a failed job run.
     pub(super) fn retry(&mut self, now: Timestamp, id: JobRunId, out: &mut Output) {
-        let Some(mut failed) = self.job_runs.remove(&id) else { return };
+        let Some(mut failed) = self.job_runs.remove(&id) else {
+            return;
+        };
         failed.retry_at = None;
         self.recount(&failed, Some(failed.state), Some(JobRunState::Starting));
         let mut next = JobRun::new(id.next_attempt(), JobRunSpec::clone(&failed.spec), Some(id), now);
@@ -159,7 +171,7 @@ impl Shard {
         if let Origin::Workflow { run, node } = next.spec.origin
             && let Some(workflow_run) = self.runs.get_mut(&run)
         {
-            workflow_run.take_in(&mut next, node, out);
+            workflow_run.take_in(&next, node, out);
             self.work.touched.insert(run);
         }
         out.effects.push(Effect::Enqueue(next.id));
@@ -170,7 +182,9 @@ impl Shard {
 
     /// Gives up the retry of a failed job run: it has failed for good.
     pub(super) fn give_up_retry(&mut self, now: Timestamp, id: JobRunId, out: &mut Output) {
-        let Some(mut failed) = self.job_runs.remove(&id) else { return };
+        let Some(mut failed) = self.job_runs.remove(&id) else {
+            return;
+        };
         self.timers.clear(failed.retry_at.take(), Timer::Retry(id));
         out.changes.job_runs.insert(id, failed.clone());
         self.conclude(now, &failed, true, out);
@@ -203,9 +217,10 @@ impl Shard {
 
     fn may_retry(&self, run: &JobRun) -> bool {
         let is_allowed = match run.spec.origin {
-            Origin::Workflow { run: id, .. } => {
-                self.runs.get(&id).is_some_and(|run| run.record.status == RunStatus::Running)
-            }
+            Origin::Workflow { run: id, .. } => self
+                .runs
+                .get(&id)
+                .is_some_and(|run| run.record.status == RunStatus::Running),
             Origin::Call | Origin::Chain(_) => true,
         };
         let retries = run.spec.plan.as_ref().map_or(0, |plan| plan.max_retries);
@@ -215,12 +230,18 @@ impl Shard {
     fn has_free_slot(&self, plan: &JobPlan) -> bool {
         // The limit is that of the job as it is now, though a run may have been started of an earlier plan.
         let limit = self.limit_of(&plan.name, &plan.uid);
-        self.slots.get(&plan.uid).is_none_or(|slots| slots.waiting.is_empty() && slots.taken < limit) && limit > 0
+        self.slots
+            .get(&plan.uid)
+            .is_none_or(|slots| slots.waiting.is_empty() && slots.taken < limit)
+            && limit > 0
     }
 
     /// How many runs of a job may hold a slot; none of a job that was deleted.
     fn limit_of(&self, name: &str, uid: &str) -> u32 {
-        self.jobs.get(name).filter(|plan| plan.uid == uid).map_or(0, |plan| plan.max_concurrent_runs)
+        self.jobs
+            .get(name)
+            .filter(|plan| plan.uid == uid)
+            .map_or(0, |plan| plan.max_concurrent_runs)
     }
 
     /// Starts the runs that wait for a slot of a job, as far as there are free ones.
@@ -231,24 +252,40 @@ impl Shard {
             && let Some(id) = slots.waiting.pop_front()
         {
             slots.taken += 1;
-            let Some(mut run) = self.job_runs.remove(&id) else { continue };
+            let Some(mut run) = self.job_runs.remove(&id) else {
+                continue;
+            };
             self.recount(&run, Some(run.state), Some(JobRunState::Starting));
             run.state = JobRunState::Starting;
             run.state_detail = None;
             run.modified_at = now;
-            self.tell(now, &run, EventKind::JobRunChanged { job_run: id, state: run.state }, out);
+            self.tell(
+                now,
+                &run,
+                EventKind::JobRunChanged {
+                    job_run: id,
+                    state: run.state,
+                },
+                out,
+            );
             out.effects.push(Effect::Enqueue(id));
             out.changes.job_runs.insert(id, run.clone());
             self.job_runs.insert(id, run);
         }
-        if self.slots.get(uid).is_some_and(|slots| slots.taken == 0 && slots.waiting.is_empty()) {
+        if self
+            .slots
+            .get(uid)
+            .is_some_and(|slots| slots.taken == 0 && slots.waiting.is_empty())
+        {
             self.slots.remove(uid);
         }
     }
 
     /// Moves a job run from one count of its workflow run's statistics to another.
     pub(super) fn recount(&mut self, run: &JobRun, from: Option<JobRunState>, to: Option<JobRunState>) {
-        let Some(workflow_run) = run.spec.workflow_run().and_then(|id| self.runs.get_mut(&id)) else { return };
+        let Some(workflow_run) = run.spec.workflow_run().and_then(|id| self.runs.get_mut(&id)) else {
+            return;
+        };
         if let Some(from) = from {
             *workflow_run.record.statistics.count_job(from) -= 1;
         }
@@ -270,14 +307,18 @@ impl Shard {
 
 impl WorkflowRun {
     /// Takes a new job run into its node and the history.
-    fn take_in(&mut self, run: &mut JobRun, node: usize, out: &mut Output) {
-        run.ordinal = self.next_ordinal();
+    fn take_in(&mut self, run: &JobRun, node: usize, out: &mut Output) {
         self.nodes[node].job_runs.push(run.id);
         if run.id.attempt() == 0 {
             *self.record.statistics.count_job(run.state) += 1;
         }
         let trigger = run.spec.trigger_name.clone();
-        let kind = EventKind::JobRunCreated { node, job_run: run.id, trigger, state: run.state };
+        let kind = EventKind::JobRunCreated {
+            node,
+            job_run: run.id,
+            trigger,
+            state: run.state,
+        };
         self.tell(run.started_at, kind, out);
     }
 }
@@ -288,7 +329,6 @@ impl JobRun {
             id,
             spec: Arc::new(spec),
             previous,
-            ordinal: 0,
             state: JobRunState::Starting,
             state_detail: None,
             error: None,
@@ -314,10 +354,18 @@ impl JobRun {
     fn ended(&self) -> Option<Ended> {
         let (end, job_run) = (EndState::Job(self.state), Some(self.id));
         match self.spec.origin {
-            Origin::Workflow { run, node } => Some(Ended::Node { run, node, end, job_run }),
-            Origin::Chain(chain) => {
-                Some(Ended::Link { chain, component: Component::Job(self.spec.job_name.clone()), end, job_run })
-            }
+            Origin::Workflow { run, node } => Some(Ended::Node {
+                run,
+                node,
+                end,
+                job_run,
+            }),
+            Origin::Chain(chain) => Some(Ended::Link {
+                chain,
+                component: Component::Job(self.spec.job_name.clone()),
+                end,
+                job_run,
+            }),
             Origin::Call => None,
         }
     }
@@ -345,7 +393,9 @@ impl Settings {
             execution_class: over.execution_class.or(base.execution_class),
             job_mode: over.job_mode.or(base.job_mode),
             maintenance_window: over.maintenance_window.or(base.maintenance_window),
-            execution_role_session_policy: over.execution_role_session_policy.or(base.execution_role_session_policy),
+            execution_role_session_policy: over
+                .execution_role_session_policy
+                .or(base.execution_role_session_policy),
         }
     }
 }

@@ -41,7 +41,11 @@ impl Shard {
     }
 
     pub(super) fn publish_trigger(&mut self, now: Timestamp, plan: Arc<TriggerPlan>, out: &mut Output) {
-        if self.triggers.get(&plan.name).is_some_and(|known| known.plan.sequence >= plan.sequence) {
+        if self
+            .triggers
+            .get(&plan.name)
+            .is_some_and(|known| known.plan.sequence >= plan.sequence)
+        {
             return;
         }
         let before = self.triggers.get(&plan.name).map(|trigger| Arc::clone(&trigger.plan));
@@ -52,16 +56,28 @@ impl Shard {
         match self.triggers.get_mut(&plan.name) {
             Some(trigger) => trigger.plan = Arc::clone(&plan),
             None => {
-                let trigger = StandaloneTrigger { plan: Arc::clone(&plan), next_tick: None };
+                let trigger = StandaloneTrigger {
+                    plan: Arc::clone(&plan),
+                    next_tick: None,
+                };
                 self.triggers.insert(plan.name.clone(), trigger);
             }
         }
         let before = before.as_deref().and_then(schedule_of_trigger);
-        self.reschedule(now, before.map(|(key, cron)| (key, cron.clone())), schedule_of_trigger(&plan), out);
+        self.reschedule(
+            now,
+            before.map(|(key, cron)| (key, cron.clone())),
+            schedule_of_trigger(&plan),
+            out,
+        );
     }
 
     pub(super) fn publish_job(&mut self, now: Timestamp, plan: Arc<JobPlan>, out: &mut Output) {
-        if self.jobs.get(&plan.name).is_some_and(|known| known.sequence >= plan.sequence) {
+        if self
+            .jobs
+            .get(&plan.name)
+            .is_some_and(|known| known.sequence >= plan.sequence)
+        {
             return;
         }
         self.jobs.insert(plan.name.clone(), Arc::clone(&plan));
@@ -73,7 +89,12 @@ impl Shard {
         if self.workflows.get(name).is_none_or(|workflow| workflow.plan.uid != uid) {
             return;
         }
-        let runs: Vec<_> = self.runs.values().filter(|run| run.plan.uid == uid).map(|run| run.record.id).collect();
+        let runs: Vec<_> = self
+            .runs
+            .values()
+            .filter(|run| run.plan.uid == uid)
+            .map(|run| run.record.id)
+            .collect();
         for run in runs {
             // A run that is STOPPING already goes on stopping.
             self.request_stop(now, run, out);
@@ -106,9 +127,19 @@ impl Shard {
             return;
         }
         self.jobs.remove(name);
-        let waiting: VecDeque<_> = self.slots.get_mut(uid).map(|slots| std::mem::take(&mut slots.waiting)).unwrap_or_default();
+        let waiting: VecDeque<_> = self
+            .slots
+            .get_mut(uid)
+            .map(|slots| std::mem::take(&mut slots.waiting))
+            .unwrap_or_default();
         for job_run in waiting {
-            self.end_job_run(now, job_run, JobRunState::Error, Some(format!("Job {name} was deleted while the run waited")), out);
+            self.end_job_run(
+                now,
+                job_run,
+                JobRunState::Error,
+                Some(format!("Job {name} was deleted while the run waited")),
+                out,
+            );
         }
     }
 
@@ -133,13 +164,21 @@ impl Shard {
 /// The schedule that starts a workflow: only an ACTIVATED trigger has one.
 pub(super) fn schedule_of_workflow(plan: &WorkflowPlan) -> Option<(ScheduleKey, &treenail_schedule::AwsCron)> {
     let trigger = &plan.triggers[plan.start_trigger()?];
-    let key = ScheduleKey::Workflow { workflow: plan.name.clone(), trigger: trigger.name.clone() };
+    let key = ScheduleKey::Workflow {
+        workflow: plan.name.clone(),
+        trigger: trigger.name.clone(),
+    };
     Some((key, active_cron(trigger)?))
 }
 
 /// The schedule of a trigger outside workflows: only an ACTIVATED trigger has one.
 pub(super) fn schedule_of_trigger(plan: &TriggerPlan) -> Option<(ScheduleKey, &treenail_schedule::AwsCron)> {
-    Some((ScheduleKey::Trigger { trigger: plan.name.clone() }, active_cron(plan)?))
+    Some((
+        ScheduleKey::Trigger {
+            trigger: plan.name.clone(),
+        },
+        active_cron(plan)?,
+    ))
 }
 
 fn active_cron(trigger: &TriggerPlan) -> Option<&treenail_schedule::AwsCron> {

@@ -49,13 +49,18 @@ impl Shard {
     #[must_use]
     pub fn rebuild(account: &str, region: &str, policy: Policy, seed: [u8; 32], snapshot: Snapshot) -> Self {
         let mut shard = Self::new(account, region, policy, seed);
-        shard.jobs = snapshot.jobs.into_iter().map(|plan| (plan.name.clone(), plan)).collect();
+        shard.jobs = snapshot
+            .jobs
+            .into_iter()
+            .map(|plan| (plan.name.clone(), plan))
+            .collect();
         shard.restore_definitions(snapshot.workflows, snapshot.triggers);
         shard.restore_timers(&snapshot.schedules, snapshot.batches);
 
         let mut job_runs = snapshot.job_runs;
-        job_runs.sort_by_key(|run| (run.ordinal, run.started_at, run.id));
-        let copies: BTreeMap<WorkflowRunId, CopiedNodes> = snapshot.copies.into_iter().map(|copies| (copies.run, copies)).collect();
+        job_runs.sort_by_key(|run| (run.started_at, run.id));
+        let copies: BTreeMap<WorkflowRunId, CopiedNodes> =
+            snapshot.copies.into_iter().map(|copies| (copies.run, copies)).collect();
         let mut of_runs: BTreeMap<WorkflowRunId, Ran<'_>> = BTreeMap::new();
         for run in &job_runs {
             if let Some(id) = run.spec.workflow_run() {
@@ -70,7 +75,11 @@ impl Shard {
         for (record, plan) in snapshot.runs {
             let id = record.id;
             let run = restore_run(record, plan, copies.get(&id), &of_runs.remove(&id).unwrap_or_default());
-            if let Some(workflow) = shard.workflows.get_mut(&run.plan.name).filter(|known| known.plan.uid == run.plan.uid) {
+            if let Some(workflow) = shard
+                .workflows
+                .get_mut(&run.plan.name)
+                .filter(|known| known.plan.uid == run.plan.uid)
+            {
                 workflow.running += 1;
             }
             shard.runs.insert(id, run);
@@ -85,13 +94,22 @@ impl Shard {
     fn restore_definitions(&mut self, workflows: Vec<Arc<WorkflowPlan>>, triggers: Vec<Arc<TriggerPlan>>) {
         for plan in workflows {
             let name = plan.name.clone();
-            self.workflows.insert(name, Workflow { plan, running: 0, batch: None, next_tick: None });
+            self.workflows.insert(
+                name,
+                Workflow {
+                    plan,
+                    running: 0,
+                    batch: None,
+                    next_tick: None,
+                },
+            );
         }
         for plan in triggers {
             for component in plan.shape().watches {
                 self.watchers.entry(component).or_default().insert(plan.name.clone());
             }
-            self.triggers.insert(plan.name.clone(), StandaloneTrigger { plan, next_tick: None });
+            self.triggers
+                .insert(plan.name.clone(), StandaloneTrigger { plan, next_tick: None });
         }
     }
 
@@ -166,7 +184,10 @@ impl Shard {
             self.timers.set(at, Timer::Retry(run.id));
         }
         if run.state == JobRunState::Running {
-            for (at, timer) in [(run.timeout_at(), Timer::Timeout(run.id)), (run.delayed_at(), Timer::Delay(run.id))] {
+            for (at, timer) in [
+                (run.timeout_at(), Timer::Timeout(run.id)),
+                (run.delayed_at(), Timer::Delay(run.id)),
+            ] {
                 if let Some(at) = at {
                     self.timers.set(at, timer);
                 }
@@ -207,7 +228,9 @@ fn restore_run(
         }
     }
     for job_run in job_runs {
-        let Origin::Workflow { node, .. } = job_run.spec.origin else { continue };
+        let Origin::Workflow { node, .. } = job_run.spec.origin else {
+            continue;
+        };
         run.nodes[node].job_runs.push(job_run.id);
         run.nodes[node].activations += u32::from(job_run.id.attempt() == 0);
     }
@@ -221,10 +244,11 @@ fn restore_run(
         run.meet_conditions(crawl.node, EndState::Crawl(crawl.state), None);
     }
     run.active = count(job_runs.iter().filter(|job_run| !job_run.is_settled()));
-    let ordinals = job_runs.iter().map(|run| run.ordinal).chain(crawls.iter().map(|crawl| crawl.ordinal));
-    run.ordinals = ordinals.max().unwrap_or_default();
     run.record = written;
-    debug_assert!(run.record.status != RunStatus::Completed, "an ended run is not restored");
+    debug_assert!(
+        run.record.status != RunStatus::Completed,
+        "an ended run is not restored"
+    );
     run
 }
 
@@ -233,7 +257,7 @@ fn final_runs<'a>(job_runs: &[&'a JobRun]) -> Vec<&'a JobRun> {
     let ids: BTreeSet<_> = job_runs.iter().map(|run| run.id).collect();
     let is_final = |run: &&JobRun| run.is_settled() && !ids.contains(&run.id.next_attempt());
     let mut runs: Vec<_> = job_runs.iter().copied().filter(is_final).collect();
-    runs.sort_by_key(|run| (run.completed_at, run.ordinal));
+    runs.sort_by_key(|run| (run.completed_at, run.id));
     runs
 }
 

@@ -29,11 +29,18 @@ impl Shard {
         out: &mut Output,
     ) -> Result<Reply, Rejected> {
         let record = &previous.record;
-        if self.workflows.get(workflow).is_none_or(|known| known.plan.uid != record.workflow_uid) {
+        if self
+            .workflows
+            .get(workflow)
+            .is_none_or(|known| known.plan.uid != record.workflow_uid)
+        {
             return Err(Rejected::NoWorkflow);
         }
         if record.status != RunStatus::Completed {
-            return Err(Rejected::IllegalStatus { run: record.id, status: record.status });
+            return Err(Rejected::IllegalStatus {
+                run: record.id,
+                status: record.status,
+            });
         }
         let roots = self.roots(previous, node_ids)?;
         self.check_workflow_limit(workflow)?;
@@ -60,11 +67,19 @@ impl Shard {
         let roots = run.record.roots.clone();
         let triggers = run.record.root_triggers.clone();
         for (node, trigger_name) in roots.into_iter().zip(triggers) {
-            let Node::Component(component) = &plan.graph.nodes[node] else { continue };
+            let Node::Component(component) = &plan.graph.nodes[node] else {
+                continue;
+            };
             let action = trigger_name
                 .as_deref()
                 .and_then(|name| plan.trigger(name))
-                .and_then(|trigger| trigger.actions.iter().find(|action| action.component == *component).cloned())
+                .and_then(|trigger| {
+                    trigger
+                        .actions
+                        .iter()
+                        .find(|action| action.component == *component)
+                        .cloned()
+                })
                 .unwrap_or_else(|| Action {
                     component: component.clone(),
                     arguments: None,
@@ -73,7 +88,16 @@ impl Shard {
                     security_configuration: None,
                 });
             let origin = Origin::Workflow { run: id, node };
-            self.start_action(now, Start { action: &action, origin, trigger_name, predecessors: Vec::new() }, out);
+            self.start_action(
+                now,
+                Start {
+                    action: &action,
+                    origin,
+                    trigger_name,
+                    predecessors: Vec::new(),
+                },
+                out,
+            );
         }
     }
 
@@ -84,8 +108,15 @@ impl Shard {
         }
         let mut selected = BTreeSet::new();
         for node_id in node_ids {
-            let node = previous.nodes.keys().copied().find(|&node| self.node_id(&previous.plan, node) == *node_id);
-            let not_run = || Rejected::NodeNotRun { node: node_id.clone(), run: previous.record.id };
+            let node = previous
+                .nodes
+                .keys()
+                .copied()
+                .find(|&node| self.node_id(&previous.plan, node) == *node_id);
+            let not_run = || Rejected::NodeNotRun {
+                node: node_id.clone(),
+                run: previous.record.id,
+            };
             selected.insert(node.ok_or_else(not_run)?);
         }
         let graph = &previous.plan.graph;
@@ -114,7 +145,12 @@ impl Shard {
 fn copies(run: WorkflowRunId, previous: &PreviousRun, roots: &BTreeSet<usize>) -> CopiedNodes {
     let downstream = previous.plan.graph.downstream(roots.iter().copied());
     let is_kept = |node: &usize| !roots.contains(node) && !downstream.nodes.contains(node);
-    let nodes = previous.nodes.iter().filter(|(node, _)| is_kept(node)).map(|(node, runs)| (*node, runs.clone())).collect();
+    let nodes = previous
+        .nodes
+        .iter()
+        .filter(|(node, _)| is_kept(node))
+        .map(|(node, runs)| (*node, runs.clone()))
+        .collect();
     CopiedNodes { run, nodes }
 }
 

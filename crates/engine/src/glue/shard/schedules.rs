@@ -59,19 +59,31 @@ impl Shard {
 
     fn active_cron(&self, key: &ScheduleKey) -> Option<AwsCron> {
         let schedule = match key {
-            ScheduleKey::Workflow { workflow, .. } => publish::schedule_of_workflow(&self.workflows.get(workflow)?.plan),
+            ScheduleKey::Workflow { workflow, .. } => {
+                publish::schedule_of_workflow(&self.workflows.get(workflow)?.plan)
+            }
             ScheduleKey::Trigger { trigger } => publish::schedule_of_trigger(&self.triggers.get(trigger)?.plan),
         };
-        schedule.filter(|(active, _)| active == key).map(|(_, cron)| cron.clone())
+        schedule
+            .filter(|(active, _)| active == key)
+            .map(|(_, cron)| cron.clone())
     }
 
     fn next_tick_mut(&mut self, key: &ScheduleKey) -> &mut Option<Timestamp> {
         match key {
             ScheduleKey::Workflow { workflow, .. } => {
-                &mut self.workflows.get_mut(workflow).expect("a schedule has its workflow").next_tick
+                &mut self
+                    .workflows
+                    .get_mut(workflow)
+                    .expect("a schedule has its workflow")
+                    .next_tick
             }
             ScheduleKey::Trigger { trigger } => {
-                &mut self.triggers.get_mut(trigger).expect("a schedule has its trigger").next_tick
+                &mut self
+                    .triggers
+                    .get_mut(trigger)
+                    .expect("a schedule has its trigger")
+                    .next_tick
             }
         }
     }

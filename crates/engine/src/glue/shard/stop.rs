@@ -15,7 +15,12 @@ use crate::{
 
 impl Shard {
     /// `Glue API: StopWorkflowRun`: nothing starts any more, and what runs is ended.
-    pub(super) fn stop_workflow_run(&mut self, now: Timestamp, id: WorkflowRunId, out: &mut Output) -> Result<(), Rejected> {
+    pub(super) fn stop_workflow_run(
+        &mut self,
+        now: Timestamp,
+        id: WorkflowRunId,
+        out: &mut Output,
+    ) -> Result<(), Rejected> {
         if !self.runs.contains_key(&id) {
             return Err(Rejected::NoWorkflowRun);
         }
@@ -25,7 +30,13 @@ impl Shard {
 
     /// Stops a run that has not ended; one that is STOPPING already goes on stopping.
     pub(super) fn request_stop(&mut self, now: Timestamp, id: WorkflowRunId, out: &mut Output) {
-        let Some(run) = self.runs.get_mut(&id).filter(|run| run.record.status == RunStatus::Running) else { return };
+        let Some(run) = self
+            .runs
+            .get_mut(&id)
+            .filter(|run| run.record.status == RunStatus::Running)
+        else {
+            return;
+        };
         run.record.status = RunStatus::Stopping;
         run.tell(now, EventKind::StopRequested, out);
         self.work.touched.insert(id);

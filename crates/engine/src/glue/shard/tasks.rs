@@ -24,7 +24,11 @@ impl Shard {
         worker: WorkerId,
         out: &mut Output,
     ) -> Result<(), Rejected> {
-        let run = self.job_runs.get_mut(&id).filter(|run| run.waits_for_worker()).ok_or(Rejected::NoJobRun)?;
+        let run = self
+            .job_runs
+            .get_mut(&id)
+            .filter(|run| run.waits_for_worker())
+            .ok_or(Rejected::NoJobRun)?;
         run.token += 1;
         run.lease = Some(worker.clone());
         run.modified_at = now;
@@ -33,7 +37,13 @@ impl Shard {
         Ok(())
     }
 
-    pub(super) fn task_started(&mut self, now: Timestamp, id: JobRunId, token: u64, out: &mut Output) -> Result<(), Rejected> {
+    pub(super) fn task_started(
+        &mut self,
+        now: Timestamp,
+        id: JobRunId,
+        token: u64,
+        out: &mut Output,
+    ) -> Result<(), Rejected> {
         let run = self.held(id, token)?;
         if run.state != JobRunState::Starting {
             // Said twice, or a stop was faster.
@@ -43,12 +53,23 @@ impl Shard {
         run.state = JobRunState::Running;
         run.running_since = Some(now);
         run.modified_at = now;
-        for (at, timer) in [(run.timeout_at(), Timer::Timeout(id)), (run.delayed_at(), Timer::Delay(id))] {
+        for (at, timer) in [
+            (run.timeout_at(), Timer::Timeout(id)),
+            (run.delayed_at(), Timer::Delay(id)),
+        ] {
             if let Some(at) = at {
                 self.timers.set(at, timer);
             }
         }
-        self.tell(now, &run, EventKind::JobRunChanged { job_run: id, state: run.state }, out);
+        self.tell(
+            now,
+            &run,
+            EventKind::JobRunChanged {
+                job_run: id,
+                state: run.state,
+            },
+            out,
+        );
         self.put(run, out);
         Ok(())
     }
@@ -68,7 +89,11 @@ impl Shard {
             (Some(Ending::Timeout), _) => (JobRunState::Timeout, Some(TIMED_OUT.to_owned()), None),
             (None, Outcome::Succeeded) => (JobRunState::Succeeded, None, None),
             (None, Outcome::Failed { error, detail }) => (JobRunState::Failed, Some(error), detail),
-            (None, Outcome::Cancelled) => (JobRunState::Failed, Some("The worker shut down while the job ran".to_owned()), None),
+            (None, Outcome::Cancelled) => (
+                JobRunState::Failed,
+                Some("The worker shut down while the job ran".to_owned()),
+                None,
+            ),
         };
         if let Some(run) = self.job_runs.get_mut(&id) {
             run.state_detail = detail;
@@ -79,7 +104,13 @@ impl Shard {
 
     /// The worker is gone. A job run that was not known to have started waits for another worker, and this costs no
     /// attempt; one that had started has failed, and its retries decide.
-    pub(super) fn lease_lost(&mut self, now: Timestamp, id: JobRunId, token: u64, out: &mut Output) -> Result<(), Rejected> {
+    pub(super) fn lease_lost(
+        &mut self,
+        now: Timestamp,
+        id: JobRunId,
+        token: u64,
+        out: &mut Output,
+    ) -> Result<(), Rejected> {
         let run = self.held(id, token)?;
         match (run.state, run.ending) {
             (JobRunState::Starting, _) => {
@@ -103,7 +134,11 @@ impl Shard {
     }
 
     pub(super) fn job_run_timed_out(&mut self, now: Timestamp, id: JobRunId, out: &mut Output) {
-        if self.job_runs.get(&id).is_some_and(|run| run.state == JobRunState::Running) {
+        if self
+            .job_runs
+            .get(&id)
+            .is_some_and(|run| run.state == JobRunState::Running)
+        {
             self.end_task(now, id, Ending::Timeout, out);
         }
     }
@@ -114,7 +149,9 @@ impl Shard {
         let mut run = run.clone();
         run.delayed = true;
         let minutes = run.spec.settings.notify_delay_minutes.unwrap_or_default();
-        run.state_detail = Some(format!("The run has lasted longer than NotifyDelayAfter ({minutes} minutes)"));
+        run.state_detail = Some(format!(
+            "The run has lasted longer than NotifyDelayAfter ({minutes} minutes)"
+        ));
         self.tell(now, &run, EventKind::JobRunDelayed { job_run: id }, out);
         self.put(run, out);
     }
@@ -128,9 +165,21 @@ impl Shard {
         run.ending = Some(ending);
         run.modified_at = now;
         self.recount(&run, Some(before), Some(run.state));
-        self.tell(now, &run, EventKind::JobRunChanged { job_run: id, state: run.state }, out);
+        self.tell(
+            now,
+            &run,
+            EventKind::JobRunChanged {
+                job_run: id,
+                state: run.state,
+            },
+            out,
+        );
         if let Some(worker) = run.lease.clone() {
-            out.effects.push(Effect::Cancel { job_run: id, token: run.token, worker });
+            out.effects.push(Effect::Cancel {
+                job_run: id,
+                token: run.token,
+                worker,
+            });
         }
         self.put(run, out);
     }

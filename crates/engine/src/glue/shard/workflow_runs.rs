@@ -26,7 +26,14 @@ impl Shard {
         out: &mut Output,
     ) -> Result<Reply, Rejected> {
         self.check_workflow_limit(workflow)?;
-        Ok(Reply::WorkflowRun(self.start_workflow_run(now, workflow, properties, Cause::Call, None, out)))
+        Ok(Reply::WorkflowRun(self.start_workflow_run(
+            now,
+            workflow,
+            properties,
+            Cause::Call,
+            None,
+            out,
+        )))
     }
 
     /// `Glue API: StartTrigger` of an ON_DEMAND trigger.
@@ -37,14 +44,27 @@ impl Shard {
         trigger: &str,
         out: &mut Output,
     ) -> Result<Reply, Rejected> {
-        let Some(workflow) = workflow else { return self.fire_standalone(now, trigger, out) };
+        let Some(workflow) = workflow else {
+            return self.fire_standalone(now, trigger, out);
+        };
         let known = self.workflows.get(workflow).ok_or(Rejected::NoWorkflow)?;
         let is_on_demand = |kind: &TriggerKind| matches!(kind, TriggerKind::OnDemand);
-        if !known.plan.trigger(trigger).is_some_and(|trigger| is_on_demand(&trigger.kind)) {
+        if !known
+            .plan
+            .trigger(trigger)
+            .is_some_and(|trigger| is_on_demand(&trigger.kind))
+        {
             return Err(Rejected::NoTrigger(trigger.to_owned()));
         }
         self.check_workflow_limit(workflow)?;
-        Ok(Reply::WorkflowRun(self.start_workflow_run(now, workflow, BTreeMap::new(), Cause::OnDemand, None, out)))
+        Ok(Reply::WorkflowRun(self.start_workflow_run(
+            now,
+            workflow,
+            BTreeMap::new(),
+            Cause::OnDemand,
+            None,
+            out,
+        )))
     }
 
     /// Starts a run that nobody waits for.
@@ -89,7 +109,9 @@ impl Shard {
 
     /// The run's properties are in place: the start trigger fires, or the nodes to resume start.
     pub(super) fn seeded(&mut self, now: Timestamp, id: WorkflowRunId, out: &mut Output) {
-        let Some(run) = self.runs.get_mut(&id).filter(|run| !run.record.is_seeded) else { return };
+        let Some(run) = self.runs.get_mut(&id).filter(|run| !run.record.is_seeded) else {
+            return;
+        };
         run.record.is_seeded = true;
         run.record.seed.clear();
         run.tell(now, EventKind::PropertiesSeeded, out);
@@ -121,11 +143,25 @@ impl Shard {
         }
         for (trigger, condition) in run.meet_conditions(node, end, job_run) {
             let trigger = run.plan.triggers[trigger].name.clone();
-            run.tell(now, EventKind::ConditionMet { trigger, condition, end }, out);
+            run.tell(
+                now,
+                EventKind::ConditionMet {
+                    trigger,
+                    condition,
+                    end,
+                },
+                out,
+            );
         }
         // A trigger that watches the node is looked at even when this end met none of its conditions: in a resumed
         // run, what was copied may be all that it waits for.
-        let watchers: Vec<usize> = run.plan.graph.watchers(node).iter().map(|(trigger, _)| *trigger).collect();
+        let watchers: Vec<usize> = run
+            .plan
+            .graph
+            .watchers(node)
+            .iter()
+            .map(|(trigger, _)| *trigger)
+            .collect();
         for trigger in watchers {
             if self.runs.get(&id).is_some_and(|run| run.is_ready(trigger)) {
                 self.fire(now, id, trigger, out);
@@ -140,14 +176,23 @@ impl Shard {
             out.changes.runs.insert(id, run.record.clone());
             return;
         }
-        run.record.status = if run.record.status == RunStatus::Stopping { RunStatus::Stopped } else { RunStatus::Completed };
+        run.record.status = if run.record.status == RunStatus::Stopping {
+            RunStatus::Stopped
+        } else {
+            RunStatus::Completed
+        };
         run.record.completed_at = Some(now.max(run.record.last_event_at));
         run.tell(now, EventKind::Ended(run.record.status), out);
         let run = self.runs.remove(&id).expect("looked up above");
-        if let Some(workflow) = self.workflows.get_mut(&run.plan.name).filter(|workflow| workflow.plan.uid == run.plan.uid) {
+        let workflow = self
+            .workflows
+            .get_mut(&run.plan.name)
+            .filter(|workflow| workflow.plan.uid == run.plan.uid);
+        let is_orphan = workflow.is_none();
+        if let Some(workflow) = workflow {
             workflow.running -= 1;
         }
-        out.effects.push(Effect::RunEnded(id));
+        out.effects.push(Effect::RunEnded { run: id, is_orphan });
         out.changes.runs.insert(id, run.record);
     }
 
@@ -167,9 +212,18 @@ impl Shard {
     }
 
     /// Counts a new run against its workflow's limit and asks for its properties.
-    pub(super) fn admit(&mut self, now: Timestamp, mut run: WorkflowRun, cause: Cause, out: &mut Output) -> WorkflowRunId {
+    pub(super) fn admit(
+        &mut self,
+        now: Timestamp,
+        mut run: WorkflowRun,
+        cause: Cause,
+        out: &mut Output,
+    ) -> WorkflowRunId {
         let id = run.record.id;
-        self.workflows.get_mut(&run.plan.name).expect("checked by the caller").running += 1;
+        self.workflows
+            .get_mut(&run.plan.name)
+            .expect("checked by the caller")
+            .running += 1;
         run.tell(now, EventKind::Started(cause), out);
         out.effects.push(run.seed_effect());
         out.changes.runs.insert(id, run.record.clone());
@@ -187,7 +241,7 @@ impl Shard {
         seed.extend(properties);
         let total = u32::try_from(plan.graph.components()).unwrap_or(u32::MAX);
         let record = RunRecord {
-            id: self.ids.workflow_run(),
+            id: self.ids.workflow_run(now),
             workflow_uid: plan.uid.clone(),
             plan_sequence: plan.sequence,
             previous: None,
@@ -196,7 +250,10 @@ impl Shard {
             status: RunStatus::Running,
             error: None,
             starting_batch: None,
-            statistics: Statistics { total, ..Statistics::default() },
+            statistics: Statistics {
+                total,
+                ..Statistics::default()
+            },
             is_seeded: false,
             seed,
             roots: Vec::new(),

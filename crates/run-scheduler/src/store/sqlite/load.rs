@@ -8,10 +8,11 @@ use treenail_proto::internal::v1::{StoredCopies, StoredJobRun};
 use treenail_rpc::Scope;
 
 use super::read;
-use crate::store::{BatchRow, CopiesRow, CrawlRow, InvocationRow, JobRunRow, PlanRow, RunRow, ScheduleRow, StoredScope};
+use crate::store::{
+    BatchRow, CopiesRow, CrawlRow, InvocationRow, JobRunRow, PlanRow, RunRow, ScheduleRow, StoredScope,
+};
 
-const CURRENT_PLANS: &str =
-    "SELECT scope, kind, name, uid, sequence, is_deleted, written_at_ms, data FROM plan WHERE is_current ORDER BY sequence";
+const CURRENT_PLANS: &str = "SELECT scope, kind, name, uid, sequence, is_deleted, written_at_ms, data FROM plan WHERE is_current ORDER BY sequence";
 const OPEN_RUNS: &str =
     "SELECT scope, id, workflow_uid, plan_sequence, started_at_ms, is_open, data FROM workflow_run WHERE is_open";
 const OPEN_JOB_RUNS: &str =
@@ -44,22 +45,16 @@ struct Found {
 
 impl Found {
     fn scope(&mut self, scope: &Scope) -> &mut StoredScope {
-        self.scopes.entry(scope.clone()).or_insert_with(|| StoredScope {
-            scope: scope.clone(),
-            plans: Vec::new(),
-            runs: Vec::new(),
-            copies: Vec::new(),
-            job_runs: Vec::new(),
-            crawls: Vec::new(),
-            schedules: Vec::new(),
-            batches: Vec::new(),
-            invocations: Vec::new(),
-            clock_ms: None,
-        })
+        self.scopes
+            .entry(scope.clone())
+            .or_insert_with(|| StoredScope::new(scope.clone()))
     }
 
     fn plans(&mut self, connection: &Connection) -> Result<()> {
-        let plans: Vec<PlanRow> = connection.prepare(CURRENT_PLANS)?.query_map([], read::plan)?.collect::<Result<_>>()?;
+        let plans: Vec<PlanRow> = connection
+            .prepare(CURRENT_PLANS)?
+            .query_map([], read::plan)?
+            .collect::<Result<_>>()?;
         for plan in plans {
             self.scope(&plan.scope.clone()).plans.push(plan);
         }
@@ -68,11 +63,16 @@ impl Found {
 
     /// The open runs, with the plans that they keep and all that ran in them.
     fn runs(&mut self, connection: &Connection) -> Result<()> {
-        let runs: Vec<RunRow> = connection.prepare(OPEN_RUNS)?.query_map([], read::run)?.collect::<Result<_>>()?;
+        let runs: Vec<RunRow> = connection
+            .prepare(OPEN_RUNS)?
+            .query_map([], read::run)?
+            .collect::<Result<_>>()?;
         for run in runs {
             self.keep_plan(connection, &run.scope, &run.workflow_uid, run.plan_sequence)?;
-            let copies: Option<CopiesRow> =
-                connection.prepare_cached(read::COPIES)?.query_row([&run.id], read::copies).optional()?;
+            let copies: Option<CopiesRow> = connection
+                .prepare_cached(read::COPIES)?
+                .query_row([&run.id], read::copies)
+                .optional()?;
             let copied = copies.as_ref().map(copied_ids).unwrap_or_default();
             let (copied_job_runs, copied_crawls) = read::by_ids(connection, &copied)?;
             let job_runs: Vec<JobRunRow> = connection
@@ -94,7 +94,10 @@ impl Found {
 
     /// The other open job runs, with their chains; and the plans that open job runs keep.
     fn job_runs(&mut self, connection: &Connection) -> Result<()> {
-        let open: Vec<JobRunRow> = connection.prepare(OPEN_JOB_RUNS)?.query_map([], read::job_run)?.collect::<Result<_>>()?;
+        let open: Vec<JobRunRow> = connection
+            .prepare(OPEN_JOB_RUNS)?
+            .query_map([], read::job_run)?
+            .collect::<Result<_>>()?;
         let mut chains = BTreeSet::new();
         for run in open {
             if let (Some(uid), Some(sequence)) = (&run.job_uid, plan_sequence(&run)) {
@@ -121,15 +124,25 @@ impl Found {
         let mut statement = connection.prepare(SCHEDULES)?;
         let schedules = statement.query_map([], |row| {
             let (scope, next_at_ms) = (read::scope(row, 0)?, Some(row.get(3)?));
-            Ok(ScheduleRow { scope, workflow: row.get(1)?, trigger: row.get(2)?, next_at_ms })
+            Ok(ScheduleRow {
+                scope,
+                workflow: row.get(1)?,
+                trigger: row.get(2)?,
+                next_at_ms,
+            })
         })?;
         for row in schedules {
             let row = row?;
             self.scope(&row.scope.clone()).schedules.push(row);
         }
         let mut statement = connection.prepare(BATCHES)?;
-        let batches = statement
-            .query_map([], |row| Ok(BatchRow { scope: read::scope(row, 0)?, workflow: row.get(1)?, data: Some(row.get(2)?) }))?;
+        let batches = statement.query_map([], |row| {
+            Ok(BatchRow {
+                scope: read::scope(row, 0)?,
+                workflow: row.get(1)?,
+                data: Some(row.get(2)?),
+            })
+        })?;
         for row in batches {
             let row = row?;
             self.scope(&row.scope.clone()).batches.push(row);
@@ -137,7 +150,12 @@ impl Found {
         let mut statement = connection.prepare(INVOCATIONS)?;
         let invocations = statement.query_map([], |row| {
             let (scope, key) = (read::scope(row, 0)?, row.get(1)?);
-            Ok(InvocationRow { scope, key, expires_at_ms: row.get(2)?, answer: row.get(3)? })
+            Ok(InvocationRow {
+                scope,
+                key,
+                expires_at_ms: row.get(2)?,
+                answer: row.get(3)?,
+            })
         })?;
         for row in invocations {
             let row = row?;
@@ -147,12 +165,20 @@ impl Found {
     }
 
     fn keep_plan(&mut self, connection: &Connection, scope: &Scope, uid: &str, sequence: u64) -> Result<()> {
-        let plans = &mut self.scope(scope).plans;
-        if plans.iter().any(|plan| plan.uid == uid && plan.sequence == sequence) {
+        let known = self.scope(scope);
+        if known
+            .plans
+            .iter()
+            .chain(&known.kept_plans)
+            .any(|plan| plan.uid == uid && plan.sequence == sequence)
+        {
             return Ok(());
         }
-        let kept = connection.prepare_cached(read::PLAN_AT)?.query_row((uid, sequence), read::plan).optional()?;
-        plans.extend(kept);
+        let kept = connection
+            .prepare_cached(read::PLAN_AT)?
+            .query_row((uid, sequence), read::plan)
+            .optional()?;
+        self.scope(scope).kept_plans.extend(kept);
         Ok(())
     }
 }

@@ -25,10 +25,15 @@ const REMOVE_INVOCATIONS: &str = "DELETE FROM invocation WHERE expires_at_ms < ?
 /// Removes up to `limit` ended runs that are old or whose workflow is gone; says which.
 pub(super) fn ended(connection: &Connection, before_ms: i64, limit: usize) -> Result<Vec<(Scope, String)>> {
     let named = |row: &rusqlite::Row<'_>| Ok((read::scope(row, 0)?, row.get::<_, String>(1)?));
-    let mut runs: Vec<(Scope, String)> =
-        connection.prepare_cached(ENDED_RUNS)?.query_map(params![before_ms, limit], named)?.collect::<Result<_>>()?;
+    let mut runs: Vec<(Scope, String)> = connection
+        .prepare_cached(ENDED_RUNS)?
+        .query_map(params![before_ms, limit], named)?
+        .collect::<Result<_>>()?;
     if runs.len() < limit {
-        let orphans = connection.prepare_cached(ORPHANED_RUNS)?.query_map([limit - runs.len()], named)?.collect::<Result<Vec<_>>>()?;
+        let orphans = connection
+            .prepare_cached(ORPHANED_RUNS)?
+            .query_map([limit - runs.len()], named)?
+            .collect::<Result<Vec<_>>>()?;
         runs.extend(orphans);
     }
     for (_, id) in &runs {
@@ -36,7 +41,9 @@ pub(super) fn ended(connection: &Connection, before_ms: i64, limit: usize) -> Re
             connection.prepare_cached(sql)?.execute([id])?;
         }
     }
-    connection.prepare_cached(REMOVE_JOB_RUNS)?.execute(params![before_ms, limit])?;
+    connection
+        .prepare_cached(REMOVE_JOB_RUNS)?
+        .execute(params![before_ms, limit])?;
     connection.prepare_cached(REMOVE_PLANS)?.execute([before_ms])?;
     connection.prepare_cached(REMOVE_INVOCATIONS)?.execute([before_ms])?;
     Ok(runs)

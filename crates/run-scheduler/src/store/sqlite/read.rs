@@ -5,17 +5,22 @@ use treenail_rpc::Scope;
 
 use crate::store::{BookmarkRow, CopiesRow, CrawlRow, EventRow, JobRunRow, PlanKind, PlanRow, Position, RunRow};
 
-pub(super) const PLAN_BY_NAME: &str = "SELECT scope, kind, name, uid, sequence, is_deleted, written_at_ms, data FROM plan
+pub(super) const PLAN_BY_NAME: &str =
+    "SELECT scope, kind, name, uid, sequence, is_deleted, written_at_ms, data FROM plan
     WHERE scope = ?1 AND kind = ?2 AND name = ?3 AND is_current";
 pub(super) const PLAN_AT: &str = "SELECT scope, kind, name, uid, sequence, is_deleted, written_at_ms, data FROM plan
     WHERE uid = ?1 AND sequence = ?2";
-pub(super) const RUN: &str = "SELECT scope, id, workflow_uid, plan_sequence, started_at_ms, is_open, data FROM workflow_run
+pub(super) const RUN: &str =
+    "SELECT scope, id, workflow_uid, plan_sequence, started_at_ms, is_open, data FROM workflow_run
     WHERE id = ?1 AND workflow_uid = (SELECT uid FROM plan WHERE scope = ?2 AND kind = 1 AND name = ?3 AND is_current)";
-pub(super) const RUNS: &str = "SELECT scope, id, workflow_uid, plan_sequence, started_at_ms, is_open, data FROM workflow_run
+pub(super) const RUNS: &str =
+    "SELECT scope, id, workflow_uid, plan_sequence, started_at_ms, is_open, data FROM workflow_run
     WHERE workflow_uid = ?1 AND (started_at_ms, id) < (?2, ?3) ORDER BY started_at_ms DESC, id DESC LIMIT ?4";
-pub(super) const JOB_RUNS: &str = "SELECT scope, id, job_uid, run_id, chain_id, started_at_ms, is_open, data FROM job_run
+pub(super) const JOB_RUNS: &str =
+    "SELECT scope, id, job_uid, run_id, chain_id, started_at_ms, is_open, data FROM job_run
     WHERE job_uid = ?1 AND (started_at_ms, id) < (?2, ?3) ORDER BY started_at_ms DESC, id DESC LIMIT ?4";
-pub(super) const JOB_RUNS_OF_RUN: &str = "SELECT scope, id, job_uid, run_id, chain_id, started_at_ms, is_open, data FROM job_run
+pub(super) const JOB_RUNS_OF_RUN: &str =
+    "SELECT scope, id, job_uid, run_id, chain_id, started_at_ms, is_open, data FROM job_run
     WHERE run_id = ?1 ORDER BY started_at_ms, id";
 pub(super) const CRAWLS_OF_RUN: &str = "SELECT scope, id, run_id, started_at_ms, data FROM crawl
     WHERE run_id = ?1 ORDER BY started_at_ms, id";
@@ -37,16 +42,30 @@ pub(super) fn newest<T>(
     limit: usize,
     row: fn(&Row<'_>) -> Result<T>,
 ) -> Result<Vec<T>> {
-    let after = after.unwrap_or_else(|| Position { started_at_ms: i64::MAX, id: String::new() });
-    connection.prepare_cached(sql)?.query_map(params![uid, after.started_at_ms, after.id, limit], row)?.collect()
+    let after = after.unwrap_or_else(|| Position {
+        started_at_ms: i64::MAX,
+        id: String::new(),
+    });
+    connection
+        .prepare_cached(sql)?
+        .query_map(params![uid, after.started_at_ms, after.id, limit], row)?
+        .collect()
 }
 
 pub(super) fn by_ids(connection: &Connection, ids: &[String]) -> Result<(Vec<JobRunRow>, Vec<CrawlRow>)> {
     let (mut job_runs, mut crawls) = (Vec::new(), Vec::new());
     for id in ids {
-        if let Some(row) = connection.prepare_cached(JOB_RUN_BY_ID)?.query_row([id], job_run).optional()? {
+        if let Some(row) = connection
+            .prepare_cached(JOB_RUN_BY_ID)?
+            .query_row([id], job_run)
+            .optional()?
+        {
             job_runs.push(row);
-        } else if let Some(row) = connection.prepare_cached(CRAWL_BY_ID)?.query_row([id], crawl).optional()? {
+        } else if let Some(row) = connection
+            .prepare_cached(CRAWL_BY_ID)?
+            .query_row([id], crawl)
+            .optional()?
+        {
             crawls.push(row);
         }
     }
@@ -106,11 +125,19 @@ pub(super) fn crawl(row: &Row<'_>) -> Result<CrawlRow> {
 }
 
 pub(super) fn copies(row: &Row<'_>) -> Result<CopiesRow> {
-    Ok(CopiesRow { run_id: row.get(0)?, data: row.get(1)? })
+    Ok(CopiesRow {
+        run_id: row.get(0)?,
+        data: row.get(1)?,
+    })
 }
 
 pub(super) fn event(row: &Row<'_>) -> Result<EventRow> {
-    Ok(EventRow { run_id: row.get(0)?, sequence: row.get(1)?, at_ms: row.get(2)?, data: row.get(3)? })
+    Ok(EventRow {
+        run_id: row.get(0)?,
+        sequence: row.get(1)?,
+        at_ms: row.get(2)?,
+        data: row.get(3)?,
+    })
 }
 
 pub(super) fn bookmark(row: &Row<'_>) -> Result<BookmarkRow> {
@@ -129,5 +156,8 @@ pub(super) fn bookmark(row: &Row<'_>) -> Result<BookmarkRow> {
 pub(super) fn scope(row: &Row<'_>, column: usize) -> Result<Scope> {
     let text: String = row.get(column)?;
     let (account, region) = text.split_once('/').unwrap_or((&text, ""));
-    Ok(Scope { account: account.to_owned(), region: region.to_owned() })
+    Ok(Scope {
+        account: account.to_owned(),
+        region: region.to_owned(),
+    })
 }

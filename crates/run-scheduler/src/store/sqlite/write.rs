@@ -6,7 +6,8 @@ use crate::store::{Changes, PlanKind, PlanRow};
 
 const RETIRE_PLAN: &str = "UPDATE plan SET is_current = 0 WHERE scope = ?1 AND kind = ?2 AND name = ?3 AND is_current";
 const RETIRE_DELETED_PLAN: &str = "UPDATE plan SET is_current = 0 WHERE uid = ?1 AND is_current";
-const PUT_PLAN: &str = "INSERT INTO plan (scope, kind, name, uid, sequence, is_current, is_deleted, written_at_ms, data)
+const PUT_PLAN: &str =
+    "INSERT INTO plan (scope, kind, name, uid, sequence, is_current, is_deleted, written_at_ms, data)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
     ON CONFLICT (uid, sequence) DO UPDATE SET is_current = excluded.is_current";
 const PUT_RUN: &str = "INSERT INTO workflow_run (id, scope, workflow_uid, plan_sequence, started_at_ms, is_open, data)
@@ -27,7 +28,8 @@ const REMOVE_BATCH: &str = "DELETE FROM batch WHERE scope = ?1 AND workflow = ?2
 const PUT_EVENT: &str = "INSERT INTO event (run_id, sequence, at_ms, data) VALUES (?1, ?2, ?3, ?4)";
 const PUT_INVOCATION: &str = "INSERT INTO invocation (scope, key, expires_at_ms, answer) VALUES (?1, ?2, ?3, ?4)
     ON CONFLICT (scope, key) DO UPDATE SET expires_at_ms = excluded.expires_at_ms, answer = excluded.answer";
-const PUT_CLOCK: &str = "INSERT INTO clock (id, now_ms) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET now_ms = excluded.now_ms";
+const PUT_CLOCK: &str =
+    "INSERT INTO clock (id, now_ms) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET now_ms = excluded.now_ms";
 
 pub(super) fn all(connection: &Connection, changes: &Changes) -> Result<()> {
     for plan in &changes.plans {
@@ -37,11 +39,15 @@ pub(super) fn all(connection: &Connection, changes: &Changes) -> Result<()> {
     put_job_runs(connection, changes)?;
     put_timers(connection, changes)?;
     for row in &changes.events {
-        connection.prepare_cached(PUT_EVENT)?.execute(params![row.run_id, row.sequence, row.at_ms, row.data])?;
+        connection
+            .prepare_cached(PUT_EVENT)?
+            .execute(params![row.run_id, row.sequence, row.at_ms, row.data])?;
     }
     for row in &changes.invocations {
         let scope = row.scope.to_string();
-        connection.prepare_cached(PUT_INVOCATION)?.execute(params![scope, row.key, row.expires_at_ms, row.answer])?;
+        connection
+            .prepare_cached(PUT_INVOCATION)?
+            .execute(params![scope, row.key, row.expires_at_ms, row.answer])?;
     }
     if let Some(now_ms) = changes.clock_ms {
         connection.prepare_cached(PUT_CLOCK)?.execute([now_ms])?;
@@ -55,7 +61,9 @@ fn put_plan(connection: &Connection, plan: &PlanRow) -> Result<()> {
         // A later creation of the same name stays current.
         connection.prepare_cached(RETIRE_DELETED_PLAN)?.execute([&plan.uid])?;
     } else {
-        connection.prepare_cached(RETIRE_PLAN)?.execute(params![scope, kind, plan.name])?;
+        connection
+            .prepare_cached(RETIRE_PLAN)?
+            .execute(params![scope, kind, plan.name])?;
     }
     connection.prepare_cached(PUT_PLAN)?.execute(params![
         scope,
@@ -84,7 +92,9 @@ fn put_runs(connection: &Connection, changes: &Changes) -> Result<()> {
         ])?;
     }
     for row in &changes.copies {
-        connection.prepare_cached(PUT_COPIES)?.execute(params![row.run_id, row.data])?;
+        connection
+            .prepare_cached(PUT_COPIES)?
+            .execute(params![row.run_id, row.data])?;
     }
     Ok(())
 }
@@ -104,7 +114,13 @@ fn put_job_runs(connection: &Connection, changes: &Changes) -> Result<()> {
     }
     for row in &changes.crawls {
         let scope = row.scope.to_string();
-        connection.prepare_cached(PUT_CRAWL)?.execute(params![row.id, scope, row.run_id, row.started_at_ms, row.data])?;
+        connection.prepare_cached(PUT_CRAWL)?.execute(params![
+            row.id,
+            scope,
+            row.run_id,
+            row.started_at_ms,
+            row.data
+        ])?;
     }
     Ok(())
 }
@@ -113,17 +129,26 @@ fn put_timers(connection: &Connection, changes: &Changes) -> Result<()> {
     for row in &changes.schedules {
         let scope = row.scope.to_string();
         match row.next_at_ms {
-            Some(next_at_ms) => {
-                connection.prepare_cached(PUT_SCHEDULE)?.execute(params![scope, row.workflow, row.trigger, next_at_ms])?
-            }
-            None => connection.prepare_cached(REMOVE_SCHEDULE)?.execute(params![scope, row.workflow, row.trigger])?,
+            Some(next_at_ms) => connection.prepare_cached(PUT_SCHEDULE)?.execute(params![
+                scope,
+                row.workflow,
+                row.trigger,
+                next_at_ms
+            ])?,
+            None => connection
+                .prepare_cached(REMOVE_SCHEDULE)?
+                .execute(params![scope, row.workflow, row.trigger])?,
         };
     }
     for row in &changes.batches {
         let scope = row.scope.to_string();
         match &row.data {
-            Some(data) => connection.prepare_cached(PUT_BATCH)?.execute(params![scope, row.workflow, data])?,
-            None => connection.prepare_cached(REMOVE_BATCH)?.execute(params![scope, row.workflow])?,
+            Some(data) => connection
+                .prepare_cached(PUT_BATCH)?
+                .execute(params![scope, row.workflow, data])?,
+            None => connection
+                .prepare_cached(REMOVE_BATCH)?
+                .execute(params![scope, row.workflow])?,
         };
     }
     Ok(())

@@ -1,0 +1,27 @@
+//! The RPCs: decode, one call, encode.
+
+mod bookmark;
+mod clock;
+mod event;
+mod invocation;
+mod job_run;
+mod log;
+mod page;
+mod plan;
+mod worker;
+mod workflow_run;
+
+use treenail_rpc::Clock;
+
+use crate::{logs::Logs, queries::Queries, retention::Sweeper, scheduler::Handle};
+
+/// What the RPCs work with.
+#[derive(Debug, Clone)]
+pub(crate) struct Api<S> {
+    pub(crate) store: S,
+    pub(crate) scheduler: Handle,
+    pub(crate) queries: Queries<S>,
+    pub(crate) sweeper: Sweeper<S>,
+    pub(crate) logs: Logs,
+    pub(crate) clock: Clock,
+}
