@@ -1,0 +1,64 @@
+//! What a process does between fork and exec; the only unsafe code of the worker.
+
+use std::io;
+
+use rustix::{
+    fs::{Mode, OFlags},
+    process::{Resource, Rlimit, Signal},
+};
+use tokio::process::Command;
+
+/// The first to be killed when memory runs out.
+const OOM_SCORE_ADJUSTMENT: &[u8] = b"1000";
+
+/// Makes the command's process lead its own session, die with the worker, and gain no privileges.
+#[expect(
+    unsafe_code,
+    reason = "between fork and exec nothing but system calls is possible, and std cannot know"
+)]
+pub(super) fn isolate(command: &mut Command, open_files: u64) {
+    // SAFETY: the closure makes system calls only: it neither allocates nor takes a lock, and touches no memory that
+    // another thread of the parent could have held at the fork.
+    unsafe {
+        command.pre_exec(move || isolate_this_process(open_files));
+    }
+}
+
+fn isolate_this_process(open_files: u64) -> io::Result<()> {
+    rustix::process::setsid()?;
+    #[cfg(target_os = "linux")]
+    {
+        rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+        rustix::thread::set_no_new_privs(true)?;
+        be_killed_first();
+    }
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
+    lower(Resource::Core, 0)?;
+    lower(Resource::Nofile, open_files)
+}
+
+fn lower(resource: Resource, wanted: u64) -> io::Result<()> {
+    let hard = rustix::process::getrlimit(resource).maximum;
+    let limit = Some(hard.map_or(wanted, |hard| hard.min(wanted)));
+    rustix::process::setrlimit(
+        resource,
+        Rlimit {
+            current: limit,
+            maximum: limit,
+        },
+    )?;
+    Ok(())
+}
+
+/// Best effort: a sandbox without `/proc` has no such file, and there the score matters less than the run.
+#[cfg(target_os = "linux")]
+fn be_killed_first() {
+    let file = rustix::fs::open(
+        c"/proc/self/oom_score_adj",
+        OFlags::WRONLY | OFlags::CLOEXEC,
+        Mode::empty(),
+    );
+    if let Ok(file) = file {
+        rustix::io::write(&file, OOM_SCORE_ADJUSTMENT).ok();
+    }
+}

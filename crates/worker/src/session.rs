@@ -1,0 +1,261 @@
+//! The worker's side of the protocol: which tasks it holds, and what it says of them until it is heard.
+
+mod backoff;
+mod held;
+mod link;
+
+use std::{pin::pin, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::mpsc,
+    task::{JoinError, JoinSet},
+    time::{Instant, Interval, MissedTickBehavior, interval},
+};
+use treenail_proto::worker::v1::{
+    AssignTask, CancelTask, Heartbeat, Hello, Outcome, Task, Welcome, work_request, work_response,
+};
+
+use self::{
+    backoff::Backoff,
+    held::{Key, Tasks},
+    link::{Event, Link},
+};
+use crate::{
+    config::{Config, Deps},
+    outcome,
+    task::Executor,
+};
+
+/// Tasks that have started and whose start has not been said yet; more wait.
+const STARTS_MAX: usize = 256;
+/// The shortest time between heartbeats that a run-scheduler may ask for.
+const HEARTBEAT_MIN: Duration = Duration::from_millis(10);
+
+/// Keeps a stream to the run-scheduler, and the tasks that came over it.
+#[derive(Debug)]
+pub(crate) struct Session {
+    config: Config,
+    executor: Arc<Executor>,
+    link: Link,
+    held: Tasks,
+    running: JoinSet<(Key, Outcome)>,
+    starts: (mpsc::Sender<Key>, mpsc::Receiver<Key>),
+    /// Until when the tasks are ours although the run-scheduler is not heard; `None` before the first lease.
+    lease: Option<Lease>,
+    /// When to give up, once the worker is to stop.
+    stop_at: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Lease {
+    length: Duration,
+    ends: Instant,
+}
+
+impl Session {
+    /// A session that is not open yet.
+    pub(crate) fn new(config: Config, deps: Deps, executor: Arc<Executor>) -> Session {
+        Session {
+            config,
+            executor,
+            link: Link::new(deps.scheduler, Backoff::new(deps.entropy)),
+            held: Tasks::default(),
+            running: JoinSet::new(),
+            starts: mpsc::channel(STARTS_MAX),
+            lease: None,
+            stop_at: None,
+        }
+    }
+
+    /// Takes and executes tasks until `shutdown`, then ends them and says so.
+    pub(crate) async fn run(mut self, shutdown: impl Future<Output = ()>) {
+        let mut shutdown = pin!(shutdown);
+        let mut heartbeat = ticks(Duration::from_secs(1));
+        let mut again = ticks(self.config.limits.outcome_again);
+        while !self.is_done() {
+            tokio::select! {
+                () = &mut shutdown, if self.stop_at.is_none() => self.stop(),
+                () = until(self.stop_at) => {
+                    tracing::warn!(tasks = self.held.len(), "the worker stops before all outcomes are acknowledged");
+                    return;
+                }
+                () = until(self.lease.map(|lease| lease.ends)) => self.fence(),
+                event = self.link.next() => {
+                    if let Some(welcome) = self.hear(event) {
+                        heartbeat = ticks(millis(welcome.heartbeat_ms).max(HEARTBEAT_MIN));
+                    }
+                }
+                Some(key) = self.starts.1.recv() => self.say_started(&key),
+                Some(ended) = self.running.join_next() => self.take_outcome(ended),
+                _ = heartbeat.tick() => self.beat(),
+                _ = again.tick() => self.say_outcomes(),
+            }
+        }
+    }
+
+    /// Whether the worker was told to stop and has nothing more to say, or nobody to say it to.
+    fn is_done(&self) -> bool {
+        let is_silent = self.held.is_empty() || self.link.has_failed();
+        self.stop_at.is_some() && self.running.is_empty() && is_silent
+    }
+
+    fn stop(&mut self) {
+        tracing::info!(tasks = self.running.len(), "the worker stops and ends its tasks");
+        self.stop_at = Some(Instant::now() + self.config.limits.stop_timeout);
+        self.held.cancel_all();
+    }
+
+    /// Ends all tasks: the run-scheduler gives them to others by now, and must not find two of a task.
+    fn fence(&mut self) {
+        self.lease = None;
+        if !self.held.is_empty() {
+            tracing::warn!(
+                tasks = self.held.len(),
+                "the run-scheduler was out of reach for a whole lease; all tasks end"
+            );
+        }
+        self.held.forget_all();
+    }
+
+    /// Acts on what happened to the stream; gives back the terms when it was opened.
+    fn hear(&mut self, event: Event) -> Option<Welcome> {
+        match event {
+            Event::ReadyToOpen => {
+                self.link.open(Hello {
+                    worker_id: self.config.worker_id.clone(),
+                    slots: self.config.slots,
+                    held: self.held.named(),
+                });
+                None
+            }
+            Event::Opened(welcome) => {
+                tracing::info!(lease_ms = welcome.lease_ms, "connected to the run-scheduler");
+                let length = millis(welcome.lease_ms);
+                self.lease = Some(Lease {
+                    length,
+                    ends: Instant::now() + length,
+                });
+                self.say_starts();
+                self.say_outcomes();
+                Some(welcome)
+            }
+            Event::Received(message) => {
+                self.obey(message);
+                None
+            }
+            Event::Lost(status) => {
+                tracing::warn!(%status, "the run-scheduler is out of reach");
+                None
+            }
+        }
+    }
+
+    fn obey(&mut self, message: work_response::Message) {
+        match message {
+            work_response::Message::Assign(AssignTask { task: Some(task) }) => self.assign(task),
+            work_response::Message::Cancel(CancelTask { task_id, token }) => self.cancel(Key { task_id, token }),
+            work_response::Message::Ack(ack) => self.held.acknowledge(&Key {
+                task_id: ack.task_id,
+                token: ack.token,
+            }),
+            work_response::Message::Welcome(_) | work_response::Message::Assign(AssignTask { task: None }) => {
+                tracing::warn!("the run-scheduler said what makes no sense here");
+            }
+        }
+    }
+
+    fn assign(&mut self, task: Task) {
+        let key = Key::of(&task);
+        // A stopping worker is silent: once its stream has ended, the task is another's.
+        if self.stop_at.is_some() || self.held.get(&key).is_some() {
+            return;
+        }
+        let cancel = self.held.take(key.clone());
+        let executor = Arc::clone(&self.executor);
+        let starts = self.starts.0.clone();
+        let held = key.clone();
+        let running = self.running.spawn(async move {
+            let say_started = async || {
+                // The session outlives its tasks; were it gone, nobody would hear of the start.
+                drop(starts.send(key.clone()).await);
+            };
+            let outcome = executor.execute(&task, &cancel, say_started).await;
+            (key, outcome)
+        });
+        self.held.attach(&held, running.id());
+    }
+
+    fn cancel(&mut self, key: Key) {
+        match self.held.get(&key) {
+            Some(held) => held.cancel.cancel(),
+            // Whoever asks for it waits for an end, and here it is.
+            None => {
+                self.link.say(key.finished(outcome::cancelled()));
+            }
+        }
+    }
+
+    fn say_started(&mut self, key: &Key) {
+        if self.held.start(key) {
+            self.link.say(key.started());
+        }
+    }
+
+    fn say_starts(&mut self) {
+        for key in self.held.started() {
+            self.link.say(key.started());
+        }
+    }
+
+    fn take_outcome(&mut self, ended: Result<(Key, Outcome), JoinError>) {
+        // Starts wait in a queue of their own, and a start is said before its end.
+        while let Ok(started) = self.starts.1.try_recv() {
+            self.say_started(&started);
+        }
+        let ended = ended.or_else(|error| {
+            tracing::error!(%error, "a task of the worker panicked");
+            self.held
+                .attached(error.id())
+                .map(|key| (key, outcome::worker_failed()))
+                .ok_or(error)
+        });
+        if let Ok((key, outcome)) = ended
+            && self.held.end(&key, outcome.clone())
+        {
+            self.link.say(key.finished(outcome));
+        }
+    }
+
+    fn say_outcomes(&mut self) {
+        for (key, outcome) in self.held.outcomes() {
+            self.link.say(key.finished(outcome));
+        }
+    }
+
+    fn beat(&mut self) {
+        if self.link.is_open()
+            && self.link.say(work_request::Message::Heartbeat(Heartbeat {}))
+            && let Some(lease) = &mut self.lease
+        {
+            lease.ends = Instant::now() + lease.length;
+        }
+    }
+}
+
+fn ticks(period: Duration) -> Interval {
+    let mut ticks = interval(period.max(Duration::from_millis(1)));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+fn millis(count: u32) -> Duration {
+    Duration::from_millis(count.into())
+}
+
+/// Completes at a time, or never when there is none.
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}

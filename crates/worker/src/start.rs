@@ -1,0 +1,88 @@
+//! How a worker starts: its folders, its interpreter, and the session that it keeps until it is told to stop.
+
+use std::{io, path::PathBuf, process::Stdio, sync::Arc, time::Duration};
+
+use tokio::{fs, process::Command};
+
+use crate::{
+    config::{Config, Deps},
+    session::Session,
+    task::Executor,
+};
+
+/// How long the interpreter may take to say where it is.
+const INTERPRETER_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Why a worker could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A folder of the worker cannot be made or emptied.
+    #[error("the worker's folder {} cannot be used: {source}", path.display())]
+    WorkDir {
+        /// The folder.
+        path: PathBuf,
+        /// What failed.
+        source: io::Error,
+    },
+    /// The thread that starts processes cannot be started.
+    #[error("the thread that starts processes cannot be started: {0}")]
+    Spawner(io::Error),
+}
+
+/// Takes tasks and executes them until `shutdown` completes and what was in flight is ended and reported.
+///
+/// At shutdown the tasks in flight are killed and reported as cancelled, within [`crate::Limits::stop_timeout`].
+/// The run-scheduler need not be there yet: the worker connects when it can.
+///
+/// # Errors
+/// When the worker's folders cannot be used, or the thread that starts processes cannot be started.
+pub async fn run(mut config: Config, deps: Deps, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
+    if config.worker_id.is_empty() {
+        config.worker_id = deps.entropy.uuid().to_string();
+    }
+    config.slots = config.slots.max(1);
+    prepare_folders(&mut config).await?;
+    config.python = interpreter(config.python).await;
+    let executor = Executor::start(config.clone(), deps.scheduler.clone()).map_err(Error::Spawner)?;
+    Session::new(config, deps, Arc::new(executor)).run(shutdown).await;
+    Ok(())
+}
+
+async fn prepare_folders(config: &mut Config) -> Result<(), Error> {
+    let failed = |path: &PathBuf| {
+        let path = path.clone();
+        |source| Error::WorkDir { path, source }
+    };
+    fs::create_dir_all(&config.work_dir)
+        .await
+        .map_err(failed(&config.work_dir))?;
+    // Processes run elsewhere, so relative paths would mislead them.
+    for path in [&mut config.work_dir, &mut config.awsglue_path] {
+        *path = std::path::absolute(&*path).map_err(failed(path))?;
+    }
+    let attempts = config.work_dir.join(crate::task::ATTEMPTS);
+    match fs::remove_dir_all(&attempts).await {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(&attempts)(error)),
+        _ => fs::create_dir_all(&attempts).await.map_err(failed(&attempts)),
+    }
+}
+
+/// The interpreter itself, where `python` is a launcher that needs an environment which scripts do not get.
+async fn interpreter(python: PathBuf) -> PathBuf {
+    let asked = Command::new(&python)
+        .args(["-c", "import sys; sys.stdout.write(sys.executable)"])
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output();
+    let path = match tokio::time::timeout(INTERPRETER_TIMEOUT, asked).await {
+        Ok(Ok(answer)) if answer.status.success() => String::from_utf8(answer.stdout).ok(),
+        _ => None,
+    };
+    match path.filter(|path| !path.is_empty()) {
+        Some(path) => PathBuf::from(path),
+        None => {
+            tracing::warn!(python = %python.display(), "the interpreter does not answer; job runs will fail");
+            python
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! One attempt of a job run: prepared, started, followed and told.
+
+mod command_line;
+mod environment;
+mod folder;
+mod modules;
+mod staging;
+
+use std::io;
+
+use tokio::{
+    process::Command,
+    sync::{Mutex, Semaphore},
+};
+use tokio_util::sync::CancellationToken;
+use treenail_proto::worker::v1::{JobTask, Outcome, Task, worker_service_client::WorkerServiceClient};
+use treenail_rpc::{Caller, Channel, Clock, Scope, limits::GRPC_MESSAGE_BYTES_MAX};
+
+use self::{command_line::engine, folder::AttemptFolder, staging::Staged};
+use crate::{
+    config::Config,
+    fetch::Fetcher,
+    logs::{Logs, Upload},
+    outcome::{self, Engine},
+    process::{Group, Spawner},
+};
+
+pub(crate) use folder::ATTEMPTS;
+
+/// The exit code with which the search for pyspark says that there is none.
+const NO_PYSPARK: i32 = 3;
+
+/// Executes tasks, as many at once as there are slots.
+#[derive(Debug)]
+pub(crate) struct Executor {
+    config: Config,
+    clock: Clock,
+    spawner: Spawner,
+    slots: Semaphore,
+    /// One `pip install` at a time: two of the same modules would do the work twice.
+    installing: Mutex<()>,
+    client: WorkerServiceClient<Channel>,
+}
+
+impl Executor {
+    /// Starts what all tasks share. Call it within a tokio runtime.
+    pub(crate) fn start(config: Config, scheduler: Channel) -> io::Result<Executor> {
+        let slots = usize::try_from(config.slots)
+            .unwrap_or(usize::MAX)
+            .min(Semaphore::MAX_PERMITS);
+        Ok(Executor {
+            config,
+            clock: Clock::system(),
+            spawner: Spawner::start()?,
+            slots: Semaphore::new(slots),
+            installing: Mutex::new(()),
+            client: WorkerServiceClient::new(scheduler).max_encoding_message_size(GRPC_MESSAGE_BYTES_MAX),
+        })
+    }
+
+    /// Executes a task to its end; `started` is called once its process runs.
+    ///
+    /// Whenever `cancel` fires, the process and all that it started is killed.
+    pub(crate) async fn execute(
+        &self,
+        task: &Task,
+        cancel: &CancellationToken,
+        started: impl AsyncFnOnce(),
+    ) -> Outcome {
+        let Some(job) = &task.job else {
+            return outcome::without_job();
+        };
+        let Some(Ok(_slot)) = cancel.run_until_cancelled(self.slots.acquire()).await else {
+            return outcome::cancelled();
+        };
+        let folder = match AttemptFolder::create(&self.config.work_dir, &task.task_id, task.token).await {
+            Ok(folder) => folder,
+            Err(cause) => return outcome::not_started(job, &cause),
+        };
+        let outcome = self.attempt(task, job, &folder, cancel, started).await;
+        folder.remove().await;
+        outcome
+    }
+
+    async fn attempt(
+        &self,
+        task: &Task,
+        job: &JobTask,
+        folder: &AttemptFolder,
+        cancel: &CancellationToken,
+        started: impl AsyncFnOnce(),
+    ) -> Outcome {
+        let prepared = cancel.run_until_cancelled(self.prepare(task, job, folder)).await;
+        let (engine, command) = match prepared {
+            None => return outcome::cancelled(),
+            Some(Err(cause)) => return outcome::not_started(job, &cause),
+            Some(Ok(prepared)) => prepared,
+        };
+        let mut group = match Group::start(command, &self.spawner, self.config.limits.open_files).await {
+            Ok(group) => group,
+            Err(error) => {
+                let cause = format!("The script's process cannot be started: {error}");
+                return outcome::not_started(job, &cause);
+            }
+        };
+        started().await;
+        let limits = &self.config.limits;
+        let logs = Logs::new(self.upload(task), limits.log_head_bytes, limits.log_tail_bytes);
+        let outputs = group.outputs();
+        let (ended, error_tail) = logs
+            .follow(outputs, wait_or_kill(&mut group, cancel), limits.log_upload_timeout)
+            .await;
+        match ended {
+            Ok(None) => outcome::cancelled(),
+            Ok(Some(status)) => outcome::exited(engine, status, &error_tail),
+            Err(error) => outcome::lost(&error),
+        }
+    }
+
+    /// Everything before the process: the script and what it needs in the folder, the command line, the environment.
+    async fn prepare(&self, task: &Task, job: &JobTask, folder: &AttemptFolder) -> Result<(Engine, Command), String> {
+        let engine = engine(job)?;
+        let fetcher = Fetcher {
+            config: &self.config,
+            clock: &self.clock,
+            account: &task.account,
+            region: &task.region,
+        };
+        let mut staged = staging::stage(&fetcher, job, engine, folder).await?;
+        if let Some(installed) = modules::install(&fetcher, job, folder, &self.installing).await? {
+            staged.python_path.push(installed);
+        }
+        staged.python_path.push(self.config.awsglue_path.clone());
+        let command = self.command(task, job, engine, folder, &staged)?;
+        if engine == Engine::Spark {
+            self.require_pyspark(task, job, folder, &staged).await?;
+        }
+        Ok((engine, command))
+    }
+
+    fn command(
+        &self,
+        task: &Task,
+        job: &JobTask,
+        engine: Engine,
+        folder: &AttemptFolder,
+        staged: &Staged,
+    ) -> Result<Command, String> {
+        let mut command = self.interpreter(task, job, folder, staged)?;
+        command
+            .arg("-u")
+            .arg(&staged.script)
+            .args(command_line::arguments(task, job, engine));
+        Ok(command)
+    }
+
+    async fn require_pyspark(
+        &self,
+        task: &Task,
+        job: &JobTask,
+        folder: &AttemptFolder,
+        staged: &Staged,
+    ) -> Result<(), String> {
+        let search =
+            format!("import importlib.util as u, sys; sys.exit(0 if u.find_spec('pyspark') else {NO_PYSPARK})");
+        let mut command = self.interpreter(task, job, folder, staged)?;
+        command.arg("-c").arg(search).kill_on_drop(true);
+        let answer = command.output().await;
+        match answer.map(|answer| answer.status) {
+            Ok(status) if status.success() => Ok(()),
+            Ok(status) if status.code() == Some(NO_PYSPARK) => Err(format!(
+                "Spark jobs need pyspark, which the worker's Python ({}) does not have: pip install pyspark",
+                self.config.python.display()
+            )),
+            Ok(status) => Err(format!("The worker's Python could not look for pyspark: {status}")),
+            Err(error) => Err(format!("The worker's Python could not look for pyspark: {error}")),
+        }
+    }
+
+    fn interpreter(
+        &self,
+        task: &Task,
+        job: &JobTask,
+        folder: &AttemptFolder,
+        staged: &Staged,
+    ) -> Result<Command, String> {
+        let mut command = Command::new(&self.config.python);
+        command.current_dir(folder.work()).env_clear().envs(environment::of(
+            &self.config,
+            task,
+            job,
+            folder,
+            &staged.python_path,
+        )?);
+        Ok(command)
+    }
+
+    fn upload(&self, task: &Task) -> Upload {
+        let scope = Scope {
+            account: task.account.clone(),
+            region: task.region.clone(),
+        };
+        Upload::new(
+            self.client.clone(),
+            Caller::new(scope),
+            task.task_id.clone(),
+            task.token,
+        )
+    }
+}
+
+/// How the process ended by itself; `None` when it was killed because of `cancel`.
+async fn wait_or_kill(group: &mut Group, cancel: &CancellationToken) -> io::Result<Option<std::process::ExitStatus>> {
+    if let Some(ended) = cancel.run_until_cancelled(group.wait()).await {
+        return ended.map(Some);
+    }
+    group.kill_all();
+    group.wait().await.map(|_killed| None)
+}

@@ -1,0 +1,115 @@
+//! The environment of a script's process, built from nothing.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+use treenail_proto::worker::v1::{JobTask, Task};
+
+use super::folder::AttemptFolder;
+use crate::{config::Config, fetch::SECRET_KEY};
+
+const CUSTOMER_ARGUMENT: &str = "--customer-driver-env-vars";
+const CUSTOMER_PREFIX: &str = "CUSTOMER_";
+const SYSTEM_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+
+/// All variables of the process.
+///
+/// # Errors
+/// In words when the user's own variables are not in the form of `CUSTOMER_NAME=value,...`, or a path holds a colon.
+pub(super) fn of(
+    config: &Config,
+    task: &Task,
+    job: &JobTask,
+    folder: &AttemptFolder,
+    python_path: &[PathBuf],
+) -> Result<BTreeMap<String, OsString>, String> {
+    let python_path = std::env::join_paths(python_path).map_err(|error| format!("PYTHONPATH: {error}"))?;
+    let paths = [
+        ("HOME", folder.work().as_os_str().to_owned()),
+        ("TMPDIR", folder.temporary().as_os_str().to_owned()),
+        ("PATH", search_path(&config.python)),
+        ("PYTHONPATH", python_path),
+    ];
+    let mut environment = customers(job)?;
+    environment.extend(paths.map(|(name, value)| (name.to_owned(), value)));
+    let texts = fixed()
+        .into_iter()
+        .chain(of_service(config, task))
+        .chain(of_run(task, job));
+    environment.extend(texts.map(|(name, value)| (name.to_owned(), value.into())));
+    Ok(environment)
+}
+
+fn fixed() -> [(&'static str, String); 4] {
+    [
+        ("LANG", "C.UTF-8"),
+        ("TZ", "UTC"),
+        ("PYTHONUNBUFFERED", "1"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+    ]
+    .map(|(name, value)| (name, value.to_owned()))
+}
+
+/// How the script's AWS clients find the server, and as whom.
+fn of_service(config: &Config, task: &Task) -> Vec<(&'static str, String)> {
+    let mut variables = vec![
+        ("AWS_ACCESS_KEY_ID", task.account.clone()),
+        ("AWS_SECRET_ACCESS_KEY", SECRET_KEY.to_owned()),
+        ("AWS_REGION", task.region.clone()),
+        ("AWS_DEFAULT_REGION", task.region.clone()),
+        ("AWS_ENDPOINT_URL", config.aws_endpoint_url.clone()),
+    ];
+    if let Some(endpoint) = &config.s3_endpoint_url {
+        variables.push(("AWS_ENDPOINT_URL_S3", endpoint.clone()));
+    }
+    variables
+}
+
+/// What the script may know of its run; what there is not has no variable.
+fn of_run(task: &Task, job: &JobTask) -> impl Iterator<Item = (&'static str, String)> {
+    let version = job.command.as_ref().and_then(|command| command.python_version.clone());
+    [
+        ("AWS_GLUE_JOB_NAME", job.job_name.clone()),
+        ("AWS_GLUE_JOB_RUN_ID", job.job_run_id.clone()),
+        ("AWS_GLUE_ATTEMPT", job.attempt.to_string()),
+        ("AWS_GLUE_WORKFLOW_NAME", job.workflow_name.clone()),
+        ("AWS_GLUE_WORKFLOW_RUN_ID", job.workflow_run_id.clone()),
+        ("GLUE_VERSION", job.glue_version.clone()),
+        ("GLUE_PYTHON_VERSION", version.unwrap_or_else(|| "3".to_owned())),
+        ("TRACEPARENT", task.traceparent.clone()),
+    ]
+    .into_iter()
+    .filter(|(_, value)| !value.is_empty())
+}
+
+fn customers(job: &JobTask) -> Result<BTreeMap<String, OsString>, String> {
+    let given = job.arguments.get(CUSTOMER_ARGUMENT).map_or("", String::as_str);
+    let mut variables = BTreeMap::new();
+    for pair in given.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
+        match pair.split_once('=') {
+            Some((name, value)) if name.starts_with(CUSTOMER_PREFIX) => {
+                variables.insert(name.to_owned(), value.trim_matches('"').into());
+            }
+            _ => {
+                return Err(format!(
+                    "{CUSTOMER_ARGUMENT} takes {CUSTOMER_PREFIX}NAME=value,..., not {pair}"
+                ));
+            }
+        }
+    }
+    Ok(variables)
+}
+
+/// The interpreter's own folder first, so that `python` and `pip` in a script are those that run it.
+fn search_path(python: &Path) -> OsString {
+    let mut path = OsString::new();
+    if let Some(folder) = python.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        path.push(folder);
+        path.push(":");
+    }
+    path.push(SYSTEM_PATH);
+    path
+}

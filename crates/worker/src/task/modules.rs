@@ -1,0 +1,126 @@
+//! Installs the Python modules that a job asks for, once for all jobs that ask for the same.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+use sha2::{Digest as _, Sha256};
+use tokio::{fs, process::Command, sync::Mutex};
+use treenail_proto::worker::v1::JobTask;
+
+use super::{
+    folder::AttemptFolder,
+    staging::{fetch_into, listed},
+};
+use crate::fetch::Fetcher;
+
+const MODULES_ARGUMENT: &str = "--additional-python-modules";
+const OPTIONS_ARGUMENT: &str = "--python-modules-installer-option";
+/// The folder of all installed modules in the worker's folder.
+const MODULES: &str = "modules";
+/// How many of the installer's last characters a job run's error message tells.
+const TOLD_CHARACTERS_MAX: usize = 1_000;
+
+/// The folder with the modules of `--additional-python-modules`; `None` when the job asks for none.
+///
+/// # Errors
+/// In words when they cannot be fetched or installed.
+pub(super) async fn install(
+    fetcher: &Fetcher<'_>,
+    job: &JobTask,
+    folder: &AttemptFolder,
+    installing: &Mutex<()>,
+) -> Result<Option<PathBuf>, String> {
+    let mut requirements = Vec::new();
+    let mut fingerprint = Sha256::new().chain_update(fetcher.config.python.as_os_str().as_encoded_bytes());
+    for module in listed(job, MODULES_ARGUMENT) {
+        fingerprint.update([0]);
+        fingerprint.update(module);
+        if module.starts_with("s3://") {
+            let wheel = fetch_into(fetcher, module, &folder.libraries()).await?;
+            // The same address may hold another wheel tomorrow.
+            let content = fs::read(&wheel).await.map_err(|error| error.to_string())?;
+            fingerprint.update(Sha256::digest(&content));
+            requirements.push(wheel.into_os_string());
+        } else {
+            requirements.push(module.into());
+        }
+    }
+    if requirements.is_empty() {
+        return Ok(None);
+    }
+    let options: Vec<&str> = job
+        .arguments
+        .get(OPTIONS_ARGUMENT)
+        .map(|options| options.split_whitespace().collect())
+        .unwrap_or_default();
+    fingerprint.update(options.join("\0"));
+    let name: String = fingerprint
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let installed = fetcher.config.work_dir.join(MODULES).join(&name);
+
+    let _turn = installing.lock().await;
+    if fs::try_exists(&installed).await.map_err(|error| error.to_string())? {
+        return Ok(Some(installed));
+    }
+    let unfinished = installed.with_extension("unfinished");
+    let mut pip = Command::new(&fetcher.config.python);
+    pip.args([
+        "-m",
+        "pip",
+        "install",
+        "--disable-pip-version-check",
+        "--no-input",
+        "--target",
+    ])
+    .arg(&unfinished)
+    .args(options)
+    .args(requirements);
+    run(pip, fetcher, folder, &unfinished).await?;
+    fs::rename(&unfinished, &installed)
+        .await
+        .map_err(|error| format!("the installed modules cannot be kept: {error}"))?;
+    Ok(Some(installed))
+}
+
+async fn run(mut pip: Command, fetcher: &Fetcher<'_>, folder: &AttemptFolder, target: &Path) -> Result<(), String> {
+    let failed = |cause: &str| format!("The modules of {MODULES_ARGUMENT} cannot be installed: {cause}");
+    // A worker that died while it installed left half of it.
+    if fs::try_exists(target).await.unwrap_or(false) {
+        fs::remove_dir_all(target)
+            .await
+            .map_err(|error| failed(&error.to_string()))?;
+    }
+    let mut search_path = fetcher
+        .config
+        .python
+        .parent()
+        .map(Path::to_path_buf)
+        .unwrap_or_default()
+        .into_os_string();
+    search_path.push(":/usr/local/bin:/usr/bin:/bin");
+    pip.current_dir(folder.work())
+        .env_clear()
+        .env("PATH", search_path)
+        .env("HOME", folder.work())
+        .env("TMPDIR", folder.temporary())
+        .env("LANG", "C.UTF-8")
+        .envs(&fetcher.config.installer_environment)
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    let timeout = fetcher.config.limits.install_timeout;
+    match tokio::time::timeout(timeout, pip.output()).await {
+        Ok(Ok(answer)) if answer.status.success() => Ok(()),
+        Ok(Ok(answer)) => {
+            let told = String::from_utf8_lossy(&answer.stderr);
+            let skipped = told.chars().count().saturating_sub(TOLD_CHARACTERS_MAX);
+            Err(failed(told.chars().skip(skipped).collect::<String>().trim()))
+        }
+        Ok(Err(error)) => Err(failed(&error.to_string())),
+        Err(_elapsed) => Err(failed(&format!("it takes longer than {} seconds", timeout.as_secs()))),
+    }
+}
