@@ -121,7 +121,11 @@ fn seconds(time: Duration) -> String {
     format!("{} seconds", time.as_secs())
 }
 
-fn percent_decoded(text: &str) -> Result<String, String> {
+/// The text without its percent encoding.
+///
+/// # Errors
+/// In words when it is not well encoded, or is not UTF-8.
+pub(crate) fn percent_decoded(text: &str) -> Result<String, String> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {

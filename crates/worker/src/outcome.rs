@@ -53,7 +53,10 @@ pub(crate) fn exited(engine: Engine, status: ExitStatus, error_tail: &str) -> Ou
     let detail = error_tail.trim();
     let signal = status.signal();
     // Python's own convention for a process that a signal ended, which AWS's launcher follows.
-    let code = status.code().or(signal.map(|signal| -signal)).unwrap_or_default();
+    let code = status
+        .code()
+        .or_else(|| signal.map(|signal| -signal))
+        .unwrap_or_default();
     let in_words = signal.map(|signal| format!("The script was ended by signal {signal}{}.", name_of(signal)));
     let message = match (engine, &in_words) {
         (Engine::PythonShell, _) => format!("Command failed with exit code {code}"),

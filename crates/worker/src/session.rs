@@ -140,7 +140,7 @@ impl Session {
                 Some(welcome)
             }
             Event::Received(message) => {
-                self.obey(message);
+                self.obey(*message);
                 None
             }
             Event::Lost(status) => {
@@ -153,7 +153,7 @@ impl Session {
     fn obey(&mut self, message: work_response::Message) {
         match message {
             work_response::Message::Assign(AssignTask { task: Some(task) }) => self.assign(task),
-            work_response::Message::Cancel(CancelTask { task_id, token }) => self.cancel(Key { task_id, token }),
+            work_response::Message::Cancel(CancelTask { task_id, token }) => self.cancel(&Key { task_id, token }),
             work_response::Message::Ack(ack) => self.held.acknowledge(&Key {
                 task_id: ack.task_id,
                 token: ack.token,
@@ -185,8 +185,8 @@ impl Session {
         self.held.attach(&held, running.id());
     }
 
-    fn cancel(&mut self, key: Key) {
-        match self.held.get(&key) {
+    fn cancel(&mut self, key: &Key) {
+        match self.held.get(key) {
             Some(held) => held.cancel.cancel(),
             // Whoever asks for it waits for an end, and here it is.
             None => {

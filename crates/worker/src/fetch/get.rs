@@ -28,9 +28,11 @@ pub(super) async fn get(mut request: Get, bytes_max: usize) -> Result<Vec<u8>, S
     let path = uri.path_and_query().map_or("/", PathAndQuery::as_str);
     *request.uri_mut() = path.parse().map_err(|error| format!("{error}"))?;
 
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(told)?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| told(&error))?;
     let answer = async {
-        let response = sender.send_request(request).await.map_err(told)?;
+        let response = sender.send_request(request).await.map_err(|error| told(&error))?;
         refuse_failure(response.status())?;
         let body = Limited::new(response.into_body(), bytes_max).collect().await;
         Ok(body.map_err(|error| error.to_string())?.to_bytes().to_vec())
@@ -52,6 +54,6 @@ fn refuse_failure(status: StatusCode) -> Result<(), String> {
     }
 }
 
-fn told(error: hyper::Error) -> String {
+fn told(error: &hyper::Error) -> String {
     format!("the HTTP connection failed: {error}")
 }

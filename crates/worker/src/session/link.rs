@@ -28,7 +28,7 @@ pub(super) enum Event {
     /// The run-scheduler welcomed the worker.
     Opened(Welcome),
     /// The run-scheduler said something.
-    Received(work_response::Message),
+    Received(Box<work_response::Message>),
     /// The stream is gone; another is opened after a pause.
     Lost(Status),
 }
@@ -45,9 +45,11 @@ enum State {
     Pausing(Pin<Box<Sleep>>),
     /// The owner was asked to open it.
     Ready,
-    Opening(Pin<Box<dyn Future<Output = Result<(Welcome, Stream), Status>> + Send>>),
-    Open(Stream),
+    Opening(Opening),
+    Open(Box<Stream>),
 }
+
+type Opening = Pin<Box<dyn Future<Output = Result<(Welcome, Stream), Status>> + Send>>;
 
 struct Stream {
     outbound: mpsc::Sender<WorkRequest>,
@@ -80,13 +82,13 @@ impl Link {
                 Ok((welcome, stream)) => {
                     self.backoff.reset();
                     self.has_failed = false;
-                    self.state = State::Open(stream);
+                    self.state = State::Open(Box::new(stream));
                     Event::Opened(welcome)
                 }
                 Err(status) => self.lose(status),
             },
             State::Open(stream) => match receive(&mut stream.inbound).await {
-                Ok(message) => Event::Received(message),
+                Ok(message) => Event::Received(Box::new(message)),
                 Err(status) => self.lose(status),
             },
         }

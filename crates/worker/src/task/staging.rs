@@ -6,7 +6,10 @@ use tokio::fs;
 use treenail_proto::worker::v1::JobTask;
 
 use super::folder::AttemptFolder;
-use crate::{fetch::Fetcher, outcome::Engine};
+use crate::{
+    fetch::{Fetcher, percent_decoded},
+    outcome::Engine,
+};
 
 const SCRIPT_ARGUMENT: &str = "--scriptLocation";
 const PYTHON_FILES_ARGUMENT: &str = "--extra-py-files";
@@ -105,12 +108,16 @@ fn script_location(job: &JobTask) -> Option<&str> {
         .filter(|location| !location.is_empty())
 }
 
-fn file_name(location: &str) -> Result<&str, String> {
-    let path = location.split_once("://").map_or(location, |(_, path)| path);
-    let name = path.rsplit('/').next().unwrap_or_default();
-    match name {
+/// The name that a location ends with.
+fn file_name(location: &str) -> Result<String, String> {
+    let path = match location.split_once("://") {
+        Some(("file", path)) => percent_decoded(path)?,
+        Some((_, path)) => path.to_owned(),
+        None => location.to_owned(),
+    };
+    match path.rsplit('/').next().unwrap_or_default() {
         "" | "." | ".." => Err(format!("{location} names no file")),
-        name => Ok(name),
+        name => Ok(name.to_owned()),
     }
 }
 
@@ -128,14 +135,15 @@ mod tests {
     fn a_file_has_the_last_name_of_its_location() {
         let rows = [
             ("s3://bucket/jobs/a.py", Some("a.py")),
-            ("file:///srv/a.py", Some("a.py")),
+            ("file:///srv/a%20b.py", Some("a b.py")),
+            ("file:///srv/%2e%2e", None),
             ("/srv/a.py", Some("a.py")),
             ("s3://bucket/", None),
             ("s3://bucket/..", None),
             ("", None),
         ];
         for (location, name) in rows {
-            assert_eq!(file_name(location).ok(), name, "{location}");
+            assert_eq!(file_name(location).ok().as_deref(), name, "{location}");
         }
     }
 }
