@@ -9,7 +9,7 @@ use treenail_rpc::{Channel, Entropy};
 pub struct Config {
     /// The worker's id, a UUID that should stay the same over restarts; made up when empty.
     pub worker_id: String,
-    /// How many tasks run at once, 1 to 10,000.
+    /// How many tasks run at once, 1 to 10,000; whatever lies outside is brought inside.
     pub slots: u32,
     /// The folder of this worker alone: attempts have their folders in it, and installed Python modules are kept there.
     ///
@@ -27,6 +27,8 @@ pub struct Config {
     pub allow_http: bool,
     /// The environment of `pip install`, beyond what scripts get: a proxy, an index (`PIP_INDEX_URL`), certificates.
     pub installer_environment: BTreeMap<String, String>,
+    /// Variables that every script gets beyond those that the worker sets itself, which win: `JAVA_HOME` for Spark.
+    pub script_environment: BTreeMap<String, String>,
     /// How much and how long anything may be.
     pub limits: Limits,
 }
@@ -44,6 +46,7 @@ impl Default for Config {
             s3_endpoint_url: None,
             allow_http: false,
             installer_environment: BTreeMap::new(),
+            script_environment: BTreeMap::new(),
             limits: Limits::default(),
         }
     }

@@ -10,6 +10,9 @@ use crate::{
     task::Executor,
 };
 
+/// The most slots that a `Hello` may name.
+const SLOTS_MAX: u32 = 10_000;
+
 /// How long the interpreter may take to say where it is.
 const INTERPRETER_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -40,7 +43,7 @@ pub async fn run(mut config: Config, deps: Deps, shutdown: impl Future<Output = 
     if config.worker_id.is_empty() {
         config.worker_id = deps.entropy.uuid().to_string();
     }
-    config.slots = config.slots.max(1);
+    config.slots = config.slots.clamp(1, SLOTS_MAX);
     prepare_folders(&mut config).await?;
     config.python = interpreter(config.python).await;
     let executor = Executor::start(config.clone(), deps.scheduler.clone()).map_err(Error::Spawner)?;

@@ -308,6 +308,49 @@ async fn a_script_is_fetched_from_s3_with_the_accounts_key() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_script_that_is_too_large_or_no_file_is_not_run() {
+    let mut bench = Bench::start_with(|config| config.limits.script_bytes = 16).await;
+    bench.file("folder.py/x", "");
+    let rows = [
+        ("jr_1", bench.file("fits.py", &"#".repeat(16)), ""),
+        (
+            "jr_2",
+            bench.file("large.py", &"#".repeat(17)),
+            "it is larger than 16 bytes",
+        ),
+        ("jr_3", bench.path("folder.py"), "this is not a file"),
+        ("jr_4", bench.path("missing.py"), "No such file or directory"),
+        ("jr_5", bench.path("folder.py/"), "names no file"),
+    ];
+    for (id, script, cause) in rows {
+        bench.assign(task(id, &script)).await;
+        let outcome = bench.outcome(id).await;
+        assert_eq!(
+            outcome.result() == Kind::Succeeded,
+            cause.is_empty(),
+            "{script}: {outcome:?}"
+        );
+        assert!(outcome.error_message.contains(cause), "{script}: {outcome:?}");
+    }
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_script_leaves_running_ends_with_it() {
+    let mut bench = Bench::start().await;
+    let pid = bench.path("pid");
+    let script = format!(
+        "import subprocess, sys\nchild = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(90)'])\n\
+         open({pid:?}, 'w').write(str(child.pid))\n"
+    );
+    bench.assign(task("jr_1", &bench.file("a.py", &script))).await;
+    assert_eq!(bench.outcome("jr_1").await.result(), Kind::Succeeded);
+    let process = std::fs::read_to_string(&pid).unwrap();
+    bench.eventually("the child to be killed", || !is_alive(&process)).await;
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn modules_that_cannot_be_installed_fail_the_run_in_words() {
     let mut bench = Bench::start().await;
     let mut task = task("jr_1", &bench.file("a.py", ""));

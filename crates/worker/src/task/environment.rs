@@ -33,7 +33,9 @@ pub(super) fn of(
         ("PATH", search_path(&config.python)),
         ("PYTHONPATH", python_path),
     ];
-    let mut environment = customers(job)?;
+    let own = config.script_environment.iter();
+    let mut environment: BTreeMap<String, OsString> = own.map(|(name, value)| (name.clone(), value.into())).collect();
+    environment.extend(customers(job)?);
     environment.extend(paths.map(|(name, value)| (name.to_owned(), value)));
     let texts = fixed()
         .into_iter()

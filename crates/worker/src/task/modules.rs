@@ -73,6 +73,7 @@ pub(super) async fn install(
         "-m",
         "pip",
         "install",
+        "--quiet",
         "--disable-pip-version-check",
         "--no-input",
         "--target",
