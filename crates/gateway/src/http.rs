@@ -1,0 +1,102 @@
+//! The HTTP port: AWS JSON 1.1 at `POST /`, S3, health, and events.
+
+mod answer;
+mod body;
+mod caller;
+mod events;
+mod json;
+
+use std::sync::Arc;
+
+use answer::Answer;
+use http::{Method, Request, Response, header};
+use hyper::body::Incoming;
+use treenail_aws_json::Schema;
+use treenail_rpc::{Clock, Entropy, Fault, Reason};
+
+use crate::{backends::Backends, limits::READY_DEADLINE, origin::Guard, s3::S3};
+
+pub(crate) use answer::ResponseBody;
+
+/// What the HTTP port works with.
+#[derive(Debug, Clone)]
+pub(crate) struct Edge {
+    pub(crate) backends: Backends,
+    pub(crate) schema: Arc<Schema>,
+    pub(crate) entropy: Entropy,
+    pub(crate) clock: Clock,
+    pub(crate) guard: Guard,
+    pub(crate) s3: Option<S3>,
+}
+
+impl Edge {
+    /// Answers a request; every answer but S3's is JSON.
+    pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<ResponseBody> {
+        let request_id = self.entropy.uuid();
+        if !self.guard.admits(request.uri(), request.headers()) {
+            let refused =
+                "This Host or Origin is not let in: the server listens on loopback for programs of this machine";
+            return Answer::fault(Fault::new(Reason::AccessDeniedException, refused)).into_response(request_id);
+        }
+        if S3::is_s3(request.uri(), request.headers()) {
+            return match &self.s3 {
+                Some(s3) => s3.serve(request).await,
+                None => Answer::fault(unknown("S3 is answered by another endpoint")).into_response(request_id),
+            };
+        }
+        self.route(request).await.into_response(request_id)
+    }
+
+    async fn route(&self, request: Request<Incoming>) -> Answer {
+        let path = request.uri().path().to_owned();
+        match (request.method(), path.as_str()) {
+            (&Method::POST, "/") => json::answer(self, request).await,
+            (&Method::GET, "/healthz") => Answer::json(200, br#"{"status":"ok"}"#.to_vec()),
+            (&Method::GET, "/readyz") => self.readiness().await,
+            (&Method::POST, path) => match events::workflow_of(path) {
+                Some(workflow) => events::answer(self, &workflow, request).await,
+                None => Answer::fault(unknown("There is nothing at this path")).with_status(404),
+            },
+            _ => Answer::fault(unknown("There is nothing at this path")).with_status(404),
+        }
+    }
+
+    /// Ready means that all services behind answer.
+    async fn readiness(&self) -> Answer {
+        for channel in self.backends.all() {
+            let mut health = tonic_health::pb::health_client::HealthClient::new(channel);
+            let check = health.check(tonic_health::pb::HealthCheckRequest { service: String::new() });
+            let is_ready = match tokio::time::timeout(READY_DEADLINE, check).await {
+                // In one process there is no health service: that the call came back says it all.
+                Ok(Ok(_)) => true,
+                Ok(Err(status)) => status.code() == tonic::Code::Unimplemented,
+                Err(_) => false,
+            };
+            if !is_ready {
+                return Answer::json(503, br#"{"status":"not ready"}"#.to_vec());
+            }
+        }
+        Answer::json(200, br#"{"status":"ready"}"#.to_vec())
+    }
+}
+
+/// What a request for something that we do not have is answered with (`AWS common errors: UnknownOperationException`).
+pub(crate) fn unknown(message: &str) -> Fault {
+    Fault::new(Reason::UnknownOperationException, message)
+}
+
+/// The one value of a header; an error when it has several.
+pub(crate) fn single<'r>(headers: &'r header::HeaderMap, name: &'static str) -> Result<Option<&'r str>, Fault> {
+    let mut values = headers.get_all(name).iter();
+    let invalid = || {
+        Fault::new(
+            Reason::InvalidInputException,
+            format!("The header {name} must be one visible text"),
+        )
+    };
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => value.to_str().map(Some).map_err(|_| invalid()),
+        (Some(_), Some(_)) => Err(invalid()),
+    }
+}

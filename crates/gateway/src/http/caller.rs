@@ -1,0 +1,72 @@
+//! On whose behalf a request is made: what its signature's scope says.
+//!
+//! On loopback any credentials are taken, and none as well; only the scope is read.
+
+use http::HeaderMap;
+use treenail_rpc::{Caller, Fault, Scope, limits::INVOCATION_ID_LENGTH_MAX};
+
+use super::single;
+
+/// The header that stays the same over the retries of one SDK call.
+const INVOCATION_ID: &str = "amz-sdk-invocation-id";
+
+/// The caller of a request.
+pub(super) fn of(headers: &HeaderMap) -> Result<Caller, Fault> {
+    let scope = single(headers, "authorization")?.and_then(scope_of).unwrap_or_default();
+    let is_id = |id: &&str| {
+        (1..=INVOCATION_ID_LENGTH_MAX).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
+    };
+    let invocation = single(headers, INVOCATION_ID)?.filter(is_id).map(str::to_owned);
+    Ok(Caller { scope, invocation })
+}
+
+/// The scope in `AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/SERVICE/aws4_request, …`: a key of twelve digits is the
+/// account, any other key is the default one's.
+fn scope_of(authorization: &str) -> Option<Scope> {
+    let (_, credential) = authorization.split_once("Credential=")?;
+    let credential = credential.split([',', ' ']).next()?;
+    let mut parts = credential.rsplit('/');
+    let (_terminator, _service, region) = (parts.next()?, parts.next()?, parts.next()?);
+    let _date = parts.next()?;
+    let key = parts.next()?;
+    let default = Scope::default();
+    Scope::parse(key, region)
+        .or_else(|_| Scope::parse(&default.account, region))
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scope_is_read_from_the_signature() {
+        let rows = [
+            (
+                "AWS4-HMAC-SHA256 Credential=123456789012/20261120/eu-west-1/glue/aws4_request, SignedHeaders=host",
+                "123456789012/eu-west-1",
+            ),
+            (
+                "AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/20261120/eu-west-1/glue/aws4_request,Signature=x",
+                "000000000000/eu-west-1",
+            ),
+            (
+                "AWS4-HMAC-SHA256 Credential=a/b/20261120/eu-west-1/glue/aws4_request",
+                "000000000000/eu-west-1",
+            ),
+            (
+                "AWS4-HMAC-SHA256 Credential=test/20261120/EU!/glue/aws4_request",
+                "000000000000/us-east-1",
+            ),
+            ("Bearer nothing", "000000000000/us-east-1"),
+            ("Credential=", "000000000000/us-east-1"),
+        ];
+        for (authorization, scope) in rows {
+            assert_eq!(
+                scope_of(authorization).unwrap_or_default().to_string(),
+                scope,
+                "{authorization}"
+            );
+        }
+    }
+}

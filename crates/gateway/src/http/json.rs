@@ -1,0 +1,63 @@
+//! `POST /`: AWS JSON 1.1.
+
+use http::Request;
+use hyper::body::Incoming;
+use treenail_aws_json::Limits;
+use treenail_proto::contract::{self, Operation};
+use treenail_rpc::{Fault, Reason};
+
+use super::{Answer, Edge, body, caller, single, unknown};
+use crate::edge;
+
+/// The content types that are AWS JSON.
+const CONTENT_TYPES: [&str; 3] = [
+    "application/x-amz-json-1.1",
+    "application/x-amz-json-1.0",
+    "application/json",
+];
+
+pub(super) async fn answer(edge: &Edge, request: Request<Incoming>) -> Answer {
+    match call(edge, request).await {
+        Ok(body) => Answer::json(200, body),
+        Err(fault) => Answer::fault(fault),
+    }
+}
+
+async fn call(gateway: &Edge, request: Request<Incoming>) -> Result<Vec<u8>, Fault> {
+    let (parts, incoming) = request.into_parts();
+    let operation = operation(single(&parts.headers, "x-amz-target")?)?;
+    let content_type = single(&parts.headers, "content-type")?.unwrap_or_default();
+    let media_type = content_type.split(';').next().unwrap_or_default().trim();
+    if !CONTENT_TYPES.iter().any(|known| known.eq_ignore_ascii_case(media_type)) {
+        return Err(Fault::new(
+            Reason::SerializationException,
+            "The Content-Type must be application/x-amz-json-1.1",
+        ));
+    }
+    let caller = caller::of(&parts.headers)?;
+    let body = body::read(&parts.headers, incoming).await?;
+    let decoded = gateway
+        .schema
+        .decode(&operation.input, &body, &Limits::default())
+        .map_err(|error| Fault::new(Reason::SerializationException, error.to_string()))?;
+    edge::check(&decoded.message, &decoded.unknown_enums)?;
+    let answer = edge::call(&gateway.backends, operation, &caller, &decoded.message).await?;
+    let mut json = Vec::with_capacity(answer.len() * 2);
+    gateway
+        .schema
+        .encode(&operation.output, &answer, &mut json)
+        .map_err(|error| {
+            tracing::error!(%error, operation = operation.path, "an answer of a service could not be read");
+            Fault::internal()
+        })?;
+    Ok(json)
+}
+
+fn operation(target: Option<&str>) -> Result<&'static Operation, Fault> {
+    let target = target.ok_or_else(|| unknown("The header X-Amz-Target names no operation"))?;
+    contract::by_target(target).ok_or_else(|| {
+        unknown(
+            "This operation is unknown, or AWS has it and Treenail has not: docs/compatibility.md lists those it has",
+        )
+    })
+}

@@ -1,0 +1,185 @@
+//! S3, from folders: so that scripts and data need nothing else installed.
+
+use std::path::Path;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, header};
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::Incoming;
+use s3s::service::{S3Service, S3ServiceBuilder};
+use s3s_fs::FileSystem;
+
+use crate::http::ResponseBody;
+
+/// The header that says how a body is signed.
+const CONTENT_SHA256: &str = "x-amz-content-sha256";
+/// The header that says how long a body is without its chunks.
+const DECODED_LENGTH: &str = "x-amz-decoded-content-length";
+/// The header that names what follows a body.
+const TRAILER: &str = "x-amz-trailer";
+/// The parameter that a presigned request carries.
+const CREDENTIAL: &str = "X-Amz-Credential=";
+/// The largest body that comes in signed chunks, in bytes: it is taken apart in memory.
+const CHUNKED_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Why S3 cannot be answered.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The folder cannot be made.
+    #[error("cannot make the folder for S3")]
+    Folder(#[from] std::io::Error),
+    /// The folder cannot be used.
+    #[error("cannot use the folder for S3: {0}")]
+    FileSystem(String),
+}
+
+/// Answers S3 from a folder: its folders are the buckets.
+#[derive(Clone)]
+pub struct S3 {
+    service: S3Service,
+}
+
+impl std::fmt::Debug for S3 {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("S3").finish_non_exhaustive()
+    }
+}
+
+impl S3 {
+    /// Answers from a folder, which is made if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be made or read.
+    pub fn open(root: &Path) -> Result<Self, Error> {
+        std::fs::create_dir_all(root)?;
+        let files = FileSystem::new(root).map_err(|error| Error::FileSystem(format!("{error:?}")))?;
+        Ok(Self {
+            service: S3ServiceBuilder::new(files).build(),
+        })
+    }
+
+    /// Whether a request is for S3: its signature, in a header or in the query, names that service.
+    pub(crate) fn is_s3(uri: &Uri, headers: &HeaderMap) -> bool {
+        let names_s3 = |scope: &str| scope.contains("/s3/aws4_request") || scope.contains("%2Fs3%2Faws4_request");
+        let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        authorization.is_some_and(names_s3)
+            || uri
+                .query()
+                .is_some_and(|query| query.contains(CREDENTIAL) && names_s3(query))
+    }
+
+    /// Answers a request.
+    pub(crate) async fn serve(&self, request: Request<Incoming>) -> Response<ResponseBody> {
+        let answer = match unsigned(request).await {
+            Ok(request) => self.service.call(request).await.map_err(|error| format!("{error:?}")),
+            Err(status) => return empty(status),
+        };
+        match answer {
+            Ok(response) => response.map(|body| body.map_err(Into::into).boxed_unsync()),
+            Err(error) => {
+                tracing::error!(error, "S3 could not be answered");
+                empty(StatusCode::INTERNAL_SERVER_ERROR)
+            }
+        }
+    }
+}
+
+/// A request without its signature: on loopback any credentials are taken, so there is no secret to check it with.
+async fn unsigned(request: Request<Incoming>) -> Result<Request<s3s::Body>, StatusCode> {
+    let (mut parts, body) = request.into_parts();
+    parts.headers.remove(header::AUTHORIZATION);
+    parts.uri = without_signature(&parts.uri);
+    let payload = parts.headers.remove(CONTENT_SHA256);
+    if !payload.is_some_and(|payload| payload.as_bytes().starts_with(b"STREAMING-")) {
+        return Ok(Request::from_parts(parts, s3s::Body::from(body)));
+    }
+    // The body comes in signed chunks; what is stored is what they carry.
+    let chunked = Limited::new(body, CHUNKED_BYTES_MAX)
+        .collect()
+        .await
+        .map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?;
+    let plain = dechunked(&chunked.to_bytes()).ok_or(StatusCode::BAD_REQUEST)?;
+    for name in [DECODED_LENGTH, TRAILER, header::CONTENT_ENCODING.as_str()] {
+        parts.headers.remove(name);
+    }
+    parts
+        .headers
+        .insert(header::CONTENT_LENGTH, HeaderValue::from(plain.len()));
+    Ok(Request::from_parts(parts, s3s::Body::from(Bytes::from(plain))))
+}
+
+fn without_signature(uri: &Uri) -> Uri {
+    let Some(query) = uri.query().filter(|query| query.contains(CREDENTIAL)) else {
+        return uri.clone();
+    };
+    let kept: Vec<&str> = query
+        .split('&')
+        .filter(|parameter| !parameter.starts_with("X-Amz-"))
+        .collect();
+    let path = if kept.is_empty() {
+        uri.path().to_owned()
+    } else {
+        format!("{}?{}", uri.path(), kept.join("&"))
+    };
+    path.parse().unwrap_or_else(|_| uri.clone())
+}
+
+/// What chunks of the form `SIZE[;…]\r\nBYTES\r\n` carry, up to the empty one.
+fn dechunked(mut chunked: &[u8]) -> Option<Vec<u8>> {
+    let mut plain = Vec::with_capacity(chunked.len());
+    loop {
+        let end = chunked.windows(2).position(|pair| pair == b"\r\n")?;
+        let line = std::str::from_utf8(&chunked[..end]).ok()?;
+        let size = usize::from_str_radix(line.split(';').next()?, 16).ok()?;
+        if size == 0 {
+            return Some(plain);
+        }
+        let data = chunked.get(end + 2..)?;
+        plain.extend_from_slice(data.get(..size)?);
+        chunked = data.get(size..)?.strip_prefix(b"\r\n")?;
+    }
+}
+
+fn empty(status: StatusCode) -> Response<ResponseBody> {
+    let mut response = Response::new(
+        http_body_util::Empty::new()
+            .map_err(|never| match never {})
+            .boxed_unsync(),
+    );
+    *response.status_mut() = status;
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_carry_their_bytes_and_nothing_else_is_taken() {
+        let rows: [(&[u8], Option<&[u8]>); 7] = [
+            (b"0\r\n\r\n", Some(b"")),
+            (
+                b"3;chunk-signature=abc\r\nabc\r\n2\r\nde\r\n0;x\r\nx-amz-checksum-crc32:AA==\r\n\r\n",
+                Some(b"abcde"),
+            ),
+            (b"3\r\nab", None),
+            (b"3\r\nabcd\r\n0\r\n", None),
+            (b"zz\r\n", None),
+            (b"ffffffffffffffff\r\n", None),
+            (b"", None),
+        ];
+        for (chunked, plain) in rows {
+            assert_eq!(dechunked(chunked).as_deref(), plain);
+        }
+    }
+
+    #[test]
+    fn a_presigned_query_loses_its_signature_and_nothing_else() {
+        let uri = Uri::from_static(
+            "/b/k?versionId=1&X-Amz-Credential=A%2F1%2Fr%2Fs3%2Faws4_request&X-Amz-Signature=x&list-type=2",
+        );
+        assert!(S3::is_s3(&uri, &HeaderMap::new()));
+        assert_eq!(without_signature(&uri), "/b/k?versionId=1&list-type=2");
+    }
+}

@@ -1,0 +1,157 @@
+//! Both ports are served.
+
+use std::{future::Future, io, sync::Arc};
+
+use hyper::{Request, body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{conn::auto, graceful::GracefulShutdown},
+};
+use tokio::{net::TcpListener, sync::Semaphore, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+use treenail_aws_json::{Schema, SchemaError};
+use treenail_rpc::{Clock, Entropy, serve_grpc};
+
+use crate::{
+    backends::Backends,
+    grpc,
+    http::Edge,
+    limits::{CONNECTIONS_MAX, DRAIN, HEADER_BYTES_MAX, HEADER_READ, HEADERS_MAX, HTTP2_STREAMS_MAX},
+    origin::Guard,
+    s3::S3,
+};
+
+/// The gateway's settings.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Config {
+    /// Whether requests for any host are let in; only where the operator said `--insecure`.
+    pub any_host: bool,
+    /// The names that the server is known by, beside those of loopback.
+    pub hosts: Vec<String>,
+}
+
+/// What the gateway works with.
+#[derive(Debug)]
+pub struct Deps {
+    /// The services behind it.
+    pub backends: Backends,
+    /// What tells the time.
+    pub clock: Clock,
+    /// Where request ids come from.
+    pub entropy: Entropy,
+    /// What answers S3; none when S3 is elsewhere.
+    pub s3: Option<S3>,
+}
+
+/// Why the gateway does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The contract cannot be spelled in AWS JSON.
+    #[error("the contract is ambiguous")]
+    Schema(#[from] SchemaError),
+    /// The gRPC port failed.
+    #[error(transparent)]
+    Grpc(#[from] treenail_rpc::server::Error),
+}
+
+/// Serves both ports until `shutdown` completes and the requests in flight are answered.
+///
+/// # Errors
+///
+/// When the contract is ambiguous or the gRPC port fails.
+pub async fn serve(
+    config: Config,
+    deps: Deps,
+    http: TcpListener,
+    grpc_listener: TcpListener,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<(), Error> {
+    let guard = Guard {
+        is_open: config.any_host,
+        hosts: config.hosts,
+    };
+    let schema = Arc::new(Schema::new(treenail_proto::descriptors())?);
+    let routes = grpc::routes(&deps.backends, &guard);
+    let edge = Edge {
+        backends: deps.backends,
+        schema,
+        entropy: deps.entropy,
+        clock: deps.clock,
+        guard,
+        s3: deps.s3,
+    };
+    let stop = CancellationToken::new();
+    let services = grpc::services();
+    let grpc = serve_grpc(grpc_listener, routes, &services, stop.clone().cancelled_owned());
+    let http = serve_http(edge, http, stop.clone());
+    let stopping = async {
+        shutdown.await;
+        stop.cancel();
+    };
+    let (grpc, (), ()) = tokio::join!(grpc, http, stopping);
+    Ok(grpc?)
+}
+
+async fn serve_http(edge: Edge, listener: TcpListener, stop: CancellationToken) {
+    let free = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let graceful = GracefulShutdown::new();
+    let mut connections = JoinSet::new();
+    loop {
+        let permit = tokio::select! {
+            () = stop.cancelled() => break,
+            permit = Arc::clone(&free).acquire_owned() => permit,
+        };
+        let stream = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    cannot_accept(&error).await;
+                    continue;
+                }
+            },
+            Some(_) = connections.join_next() => continue,
+        };
+        // Small answers are not held back; where that cannot be had, they come a little later.
+        let _slower = stream.set_nodelay(true);
+        let edge = edge.clone();
+        let service = service_fn(move |request: Request<Incoming>| {
+            let edge = edge.clone();
+            async move { Ok::<_, std::convert::Infallible>(edge.answer(request).await) }
+        });
+        let connection = builder().serve_connection(TokioIo::new(stream), service).into_owned();
+        let connection = graceful.watch(connection);
+        connections.spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection broke");
+            }
+            drop(permit);
+        });
+    }
+    if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
+        tracing::warn!("requests outlived the drain and are cut");
+    }
+}
+
+fn builder() -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_READ)
+        .max_headers(HEADERS_MAX)
+        .max_buf_size(HEADER_BYTES_MAX);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(HTTP2_STREAMS_MAX)
+        .max_header_list_size(u32::try_from(HEADER_BYTES_MAX).unwrap_or(u32::MAX))
+        .keep_alive_interval(treenail_rpc::limits::KEEP_ALIVE_INTERVAL);
+    builder
+}
+
+async fn cannot_accept(error: &io::Error) {
+    tracing::warn!(%error, "a connection could not be accepted");
+    // Out of file descriptors, mostly: open connections must end first.
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+}
