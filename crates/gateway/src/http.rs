@@ -12,7 +12,7 @@ use answer::Answer;
 use http::{Method, Request, Response, header};
 use hyper::body::Incoming;
 use treenail_aws_json::Schema;
-use treenail_rpc::{Clock, Entropy, Fault, Reason};
+use treenail_rpc::{Entropy, Fault, Reason};
 
 use crate::{backends::Backends, limits::READY_DEADLINE, origin::Guard, s3::S3};
 
@@ -24,7 +24,6 @@ pub(crate) struct Edge {
     pub(crate) backends: Backends,
     pub(crate) schema: Arc<Schema>,
     pub(crate) entropy: Entropy,
-    pub(crate) clock: Clock,
     pub(crate) guard: Guard,
     pub(crate) s3: Option<S3>,
 }

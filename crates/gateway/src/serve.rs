@@ -10,7 +10,7 @@ use hyper_util::{
 use tokio::{net::TcpListener, sync::Semaphore, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use treenail_aws_json::{Schema, SchemaError};
-use treenail_rpc::{Clock, Entropy, serve_grpc};
+use treenail_rpc::{Entropy, serve_grpc};
 
 use crate::{
     backends::Backends,
@@ -35,8 +35,6 @@ pub struct Config {
 pub struct Deps {
     /// The services behind it.
     pub backends: Backends,
-    /// What tells the time.
-    pub clock: Clock,
     /// Where request ids come from.
     pub entropy: Entropy,
     /// What answers S3; none when S3 is elsewhere.
@@ -76,7 +74,6 @@ pub async fn serve(
         backends: deps.backends,
         schema,
         entropy: deps.entropy,
-        clock: deps.clock,
         guard,
         s3: deps.s3,
     };

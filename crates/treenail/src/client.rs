@@ -1,0 +1,94 @@
+//! The server, as commands reach it.
+
+use anyhow::Context as _;
+use tonic::{Request, Status};
+use treenail_proto::{
+    glue::v1::{
+        job_run_service_client::JobRunServiceClient, job_service_client::JobServiceClient,
+        trigger_service_client::TriggerServiceClient, workflow_run_service_client::WorkflowRunServiceClient,
+        workflow_service_client::WorkflowServiceClient,
+    },
+    ops::v1::{clock_service_client::ClockServiceClient, log_service_client::LogServiceClient},
+};
+use treenail_rpc::{Caller, Channel, Fault, Scope, limits::GRPC_MESSAGE_BYTES_MAX};
+
+use crate::cli::Target;
+
+/// A server and on whose behalf it is called.
+#[derive(Debug, Clone)]
+pub(crate) struct Client {
+    channel: Channel,
+    caller: Caller,
+}
+
+impl Target {
+    /// The server that the flags and variables name.
+    pub(crate) fn client(&self) -> anyhow::Result<Client> {
+        let default = Scope::default();
+        let key = self
+            .access_key
+            .as_deref()
+            .filter(|key| Scope::parse(key, &default.region).is_ok());
+        let account = self.account.as_deref().or(key).unwrap_or(&default.account);
+        let region = self.region.as_deref().unwrap_or(&default.region);
+        let scope = Scope::parse(account, region).context("cannot use this account and region")?;
+        Ok(Client::new(treenail_rpc::connect(self.grpc_endpoint.clone()), scope))
+    }
+}
+
+macro_rules! clients {
+    ($($name:ident: $client:ident),* $(,)?) => {
+        $(pub(crate) fn $name(&self) -> $client<Channel> {
+            $client::new(self.channel.clone())
+                .max_decoding_message_size(GRPC_MESSAGE_BYTES_MAX)
+                .max_encoding_message_size(GRPC_MESSAGE_BYTES_MAX)
+        })*
+    };
+}
+
+impl Client {
+    pub(crate) fn new(channel: Channel, scope: Scope) -> Self {
+        Self {
+            channel,
+            caller: Caller::new(scope),
+        }
+    }
+
+    clients! {
+        workflows: WorkflowServiceClient,
+        workflow_runs: WorkflowRunServiceClient,
+        triggers: TriggerServiceClient,
+        jobs: JobServiceClient,
+        job_runs: JobRunServiceClient,
+        clock: ClockServiceClient,
+        logs: LogServiceClient,
+    }
+
+    /// A request on the caller's behalf.
+    pub(crate) fn request<T>(&self, message: T) -> Request<T> {
+        self.caller.request(message)
+    }
+}
+
+/// What a failed call says, for people.
+#[derive(Debug, thiserror::Error)]
+#[error("{message} ({reason})")]
+pub(crate) struct Failed {
+    reason: &'static str,
+    message: String,
+}
+
+impl From<Status> for Failed {
+    fn from(status: Status) -> Self {
+        let Fault { reason, message } = Fault::from_status(&status);
+        let message = if status.code() == tonic::Code::Unavailable {
+            format!("the server cannot be reached: is `treenail serve` running? {message}")
+        } else {
+            message
+        };
+        Self {
+            reason: reason.as_str(),
+            message,
+        }
+    }
+}

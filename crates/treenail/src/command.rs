@@ -1,0 +1,11 @@
+//! The commands that use a server.
+
+pub(crate) mod apply;
+pub(crate) mod clock;
+pub(crate) mod demo;
+pub(crate) mod logs;
+pub(crate) mod ls;
+pub(crate) mod resume;
+pub(crate) mod run;
+pub(crate) mod show;
+pub(crate) mod stop;

@@ -1,0 +1,111 @@
+//! Services are put together: all in one process, or each alone.
+
+pub(crate) mod all_in_one;
+pub(crate) mod split;
+
+use std::{fs, net::SocketAddr, path::Path, sync::Arc};
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+use treenail_rpc::Clock;
+use treenail_storage::sqlite::OnFatal;
+
+use crate::{
+    cli::{ClockKind, Jobs},
+    terminal,
+};
+
+/// The exit code of a server that is configured in a way that it refuses (`sysexits: EX_CONFIG`).
+const REFUSED: u8 = 78;
+
+/// A configuration that a server refuses.
+#[derive(Debug)]
+struct Refused(String);
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// The exit code of an error, where it has one of its own.
+pub(crate) fn exit_code(error: &anyhow::Error) -> Option<u8> {
+    error.downcast_ref::<Refused>().map(|_| REFUSED)
+}
+
+/// Takes a port. Beyond loopback nothing listens, because no credentials are checked, unless the operator insists.
+async fn bind(address: SocketAddr, insecure: bool) -> anyhow::Result<TcpListener> {
+    if !address.ip().is_loopback() && !insecure {
+        let message = format!(
+            "{address} is not on loopback, and no credentials are checked yet: whoever reaches it could run code here. \
+             Listen on 127.0.0.1, or say --insecure"
+        );
+        return Err(Refused(message).into());
+    }
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address}"))
+}
+
+/// What happens when a store fails: nothing is known of what is durable, so the process ends at once and the next one
+/// reads what is.
+fn on_fatal() -> OnFatal {
+    Arc::new(|why: &str| {
+        terminal::complain(&format!("the store failed, and nothing must go on from here: {why}"));
+        std::process::abort();
+    })
+}
+
+fn clock(kind: ClockKind) -> Clock {
+    match kind {
+        ClockKind::System => Clock::system(),
+        ClockKind::Manual => Clock::manual(Clock::system().now()),
+    }
+}
+
+/// A worker's settings. Its id stays the same over restarts, so that what it held before is known to be lost at once.
+fn worker_config(
+    data_dir: &Path,
+    jobs: &Jobs,
+    endpoint_url: String,
+    s3_endpoint: Option<String>,
+) -> anyhow::Result<treenail_worker::Config> {
+    let awsglue_path = data_dir.join("python");
+    write_awsglue(&awsglue_path)?;
+    let id_file = data_dir.join("worker-id");
+    let worker_id = match fs::read_to_string(&id_file) {
+        Ok(id) => id,
+        Err(_) => {
+            let id = treenail_rpc::Entropy::os().uuid().to_string();
+            fs::write(&id_file, &id).with_context(|| format!("cannot write {}", id_file.display()))?;
+            id
+        }
+    };
+    Ok(treenail_worker::Config {
+        worker_id,
+        slots: jobs.slots,
+        work_dir: data_dir.join("work"),
+        python: jobs.python.clone(),
+        awsglue_path,
+        aws_endpoint_url: endpoint_url,
+        s3_endpoint_url: s3_endpoint,
+        allow_http: jobs.allow_http,
+        ..treenail_worker::Config::default()
+    })
+}
+
+/// The `awsglue` package, as this binary carries it.
+const AWSGLUE: &[(&str, &str)] = &include!(concat!(env!("OUT_DIR"), "/awsglue.rs"));
+
+/// Writes the `awsglue` package where jobs find it.
+fn write_awsglue(folder: &Path) -> anyhow::Result<()> {
+    for (name, text) in AWSGLUE {
+        let path = folder.join("awsglue").join(name);
+        let parent = path.parent().unwrap_or(folder);
+        fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,182 @@
+//! All services in one process: calls between them are function calls.
+
+use std::{net::SocketAddr, path::Path};
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use treenail_gateway::{Backends, S3};
+use treenail_rpc::{Clock, Entropy, in_process};
+use treenail_storage::lock::DataDir;
+
+use super::{bind, clock, on_fatal, worker_config};
+use crate::{
+    cli::{ClockKind, Jobs, Serve},
+    config::FileConfig,
+    terminal,
+};
+
+/// `treenail serve`.
+pub(crate) async fn run(arguments: &Serve, file: FileConfig) -> anyhow::Result<()> {
+    let server = Server::bind(arguments).await?;
+    terminal::say(&format!(
+        "treenail is ready: AWS JSON and S3 on http://{}, gRPC on {}",
+        server.http_address, server.grpc_address
+    ));
+    let shutdown = treenail_rpc::shutdown::signal()?;
+    server.run(file, shutdown.token()).await
+}
+
+/// A server that has its ports and its data directory.
+#[derive(Debug)]
+pub(crate) struct Server {
+    http: TcpListener,
+    grpc: TcpListener,
+    pub(crate) http_address: SocketAddr,
+    pub(crate) grpc_address: SocketAddr,
+    data_dir: DataDir,
+    arguments: Serve,
+}
+
+impl Server {
+    /// Takes the ports and the data directory.
+    pub(crate) async fn bind(arguments: &Serve) -> anyhow::Result<Self> {
+        let front = &arguments.front;
+        let http = bind(front.listen, front.insecure).await?;
+        let grpc = bind(front.grpc_listen, front.insecure).await?;
+        let data_dir = DataDir::lock(&arguments.data_dir)
+            .with_context(|| format!("cannot use the data directory {}", arguments.data_dir.display()))?;
+        Ok(Self {
+            http_address: http.local_addr()?,
+            grpc_address: grpc.local_addr()?,
+            http,
+            grpc,
+            data_dir,
+            arguments: arguments.clone(),
+        })
+    }
+
+    /// Runs all services until `stop` is cancelled.
+    pub(crate) async fn run(self, file: FileConfig, stop: CancellationToken) -> anyhow::Result<()> {
+        let folder = self.data_dir.path().to_owned();
+        let Serve {
+            front,
+            clock: kind,
+            jobs,
+            ..
+        } = self.arguments;
+        let services = Services::open(&folder, kind, file)?;
+        let backends = services.backends();
+        let scheduler = backends.run_scheduler.clone();
+        let s3 = match &front.s3_endpoint {
+            None => Some(S3::open(&folder.join("s3"))?),
+            Some(_) => None,
+        };
+        let gateway = treenail_gateway::serve(
+            treenail_gateway::Config {
+                any_host: front.insecure,
+                hosts: Vec::new(),
+            },
+            treenail_gateway::Deps {
+                backends,
+                entropy: Entropy::os(),
+                s3,
+            },
+            self.http,
+            self.grpc,
+            stop.clone().cancelled_owned(),
+        );
+        let worker = worker(&folder, &jobs, self.http_address, front.s3_endpoint)?;
+        let worker = treenail_worker::run(
+            worker,
+            treenail_worker::Deps {
+                scheduler,
+                entropy: Entropy::os(),
+            },
+            stop.clone().cancelled_owned(),
+        );
+        let Services {
+            control_plane,
+            run_scheduler,
+            ..
+        } = services;
+        // The worker says how its tasks ended before the run-scheduler ends.
+        let worker_ended = CancellationToken::new();
+        let worker = async {
+            let ended = worker.await;
+            worker_ended.cancel();
+            ended
+        };
+        let scheduler = async {
+            let ended = run_scheduler.run(worker_ended.clone().cancelled_owned()).await;
+            stop.cancel();
+            ended
+        };
+        let definitions = control_plane.run(stop.clone().cancelled_owned());
+        let (gateway, worker, scheduler, ()) = tokio::join!(gateway, worker, scheduler, definitions);
+        scheduler?;
+        worker?;
+        Ok(gateway?)
+    }
+}
+
+/// The three services that keep something.
+struct Services {
+    control_plane: treenail_control_plane::Service<treenail_control_plane::store::sqlite::SqliteStore>,
+    run_scheduler: treenail_run_scheduler::Service<treenail_run_scheduler::store::sqlite::SqliteStore>,
+    properties: treenail_rpc::Channel,
+}
+
+impl Services {
+    fn open(folder: &Path, kind: ClockKind, file: FileConfig) -> anyhow::Result<Self> {
+        let (clock, entropy): (Clock, Entropy) = (clock(kind), Entropy::os());
+        let store = treenail_properties_store::store::sqlite::Sqlite::open(&folder.join("properties.db"), on_fatal())?;
+        let properties =
+            treenail_properties_store::build(file.properties_store, treenail_properties_store::Deps { store });
+        let properties = in_process(properties.routes());
+        let run_scheduler = treenail_run_scheduler::build(
+            file.run_scheduler,
+            treenail_run_scheduler::Deps {
+                store: treenail_run_scheduler::store::sqlite::SqliteStore::open(&folder.join("runs.db"), on_fatal())?,
+                properties: properties.clone(),
+                clock: clock.clone(),
+                entropy: entropy.clone(),
+                logs: &folder.join("logs"),
+            },
+        );
+        let control_plane = treenail_control_plane::build(
+            file.control_plane,
+            treenail_control_plane::Deps {
+                store: treenail_control_plane::store::sqlite::SqliteStore::open(
+                    &folder.join("definitions.db"),
+                    on_fatal(),
+                )?,
+                scheduler: in_process(run_scheduler.routes()),
+                clock,
+                entropy,
+            },
+        );
+        Ok(Self {
+            control_plane,
+            run_scheduler,
+            properties,
+        })
+    }
+
+    fn backends(&self) -> Backends {
+        Backends {
+            control_plane: in_process(self.control_plane.routes()),
+            run_scheduler: in_process(self.run_scheduler.routes()),
+            properties_store: self.properties.clone(),
+        }
+    }
+}
+
+fn worker(
+    folder: &Path,
+    jobs: &Jobs,
+    http: SocketAddr,
+    s3_endpoint: Option<String>,
+) -> anyhow::Result<treenail_worker::Config> {
+    worker_config(folder, jobs, format!("http://{http}"), s3_endpoint)
+}

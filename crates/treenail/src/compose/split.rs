@@ -1,0 +1,135 @@
+//! Each service alone, talking gRPC to the others.
+
+use anyhow::Context as _;
+use treenail_gateway::{Backends, S3};
+use treenail_rpc::{Entropy, connect, serve_grpc};
+use treenail_storage::lock::DataDir;
+
+use super::{bind, clock, on_fatal, worker_config};
+use crate::{
+    cli::{ControlPlane, Gateway, PropertiesStore, RunScheduler, Worker},
+    config::FileConfig,
+    terminal,
+};
+
+/// `treenail gateway`.
+pub(crate) async fn gateway(arguments: &Gateway) -> anyhow::Result<()> {
+    let front = &arguments.front;
+    let http = bind(front.listen, front.insecure).await?;
+    let grpc = bind(front.grpc_listen, front.insecure).await?;
+    let s3 = match &front.s3_endpoint {
+        None => Some(S3::open(&arguments.data_dir.join("s3"))?),
+        Some(_) => None,
+    };
+    let backends = Backends {
+        control_plane: connect(arguments.control_plane.clone()),
+        run_scheduler: connect(arguments.run_scheduler.clone()),
+        properties_store: connect(arguments.properties_store.clone()),
+    };
+    terminal::say(&format!(
+        "the gateway is ready on http://{} and {}",
+        http.local_addr()?,
+        grpc.local_addr()?
+    ));
+    let shutdown = treenail_rpc::shutdown::signal()?;
+    let config = treenail_gateway::Config {
+        any_host: front.insecure,
+        hosts: Vec::new(),
+    };
+    let deps = treenail_gateway::Deps {
+        backends,
+        entropy: Entropy::os(),
+        s3,
+    };
+    Ok(treenail_gateway::serve(config, deps, http, grpc, shutdown.requested()).await?)
+}
+
+/// `treenail control-plane`.
+pub(crate) async fn control_plane(arguments: &ControlPlane, file: FileConfig) -> anyhow::Result<()> {
+    let listener = bind(arguments.listen, arguments.insecure).await?;
+    let data_dir = lock(&arguments.data_dir)?;
+    let store =
+        treenail_control_plane::store::sqlite::SqliteStore::open(&data_dir.path().join("definitions.db"), on_fatal())?;
+    let deps = treenail_control_plane::Deps {
+        store,
+        scheduler: connect(arguments.run_scheduler.clone()),
+        clock: clock(arguments.clock),
+        entropy: Entropy::os(),
+    };
+    let service = treenail_control_plane::build(file.control_plane, deps);
+    terminal::say(&format!("the control-plane is ready on {}", listener.local_addr()?));
+    let shutdown = treenail_rpc::shutdown::signal()?;
+    let served = serve_grpc(
+        listener,
+        service.routes(),
+        treenail_control_plane::SERVICES,
+        shutdown.requested(),
+    );
+    let (served, ()) = tokio::join!(served, service.run(shutdown.requested()));
+    Ok(served?)
+}
+
+/// `treenail run-scheduler`.
+pub(crate) async fn run_scheduler(arguments: &RunScheduler, file: FileConfig) -> anyhow::Result<()> {
+    let listener = bind(arguments.listen, arguments.insecure).await?;
+    let data_dir = lock(&arguments.data_dir)?;
+    let deps = treenail_run_scheduler::Deps {
+        store: treenail_run_scheduler::store::sqlite::SqliteStore::open(&data_dir.path().join("runs.db"), on_fatal())?,
+        properties: connect(arguments.properties_store.clone()),
+        clock: clock(arguments.clock),
+        entropy: Entropy::os(),
+        logs: &data_dir.path().join("logs"),
+    };
+    let service = treenail_run_scheduler::build(file.run_scheduler, deps);
+    terminal::say(&format!("the run-scheduler is ready on {}", listener.local_addr()?));
+    let shutdown = treenail_rpc::shutdown::signal()?;
+    let served = serve_grpc(
+        listener,
+        service.routes(),
+        treenail_run_scheduler::SERVICES,
+        shutdown.requested(),
+    );
+    let run = async {
+        let ended = service.run(shutdown.requested()).await;
+        shutdown.token().cancel();
+        ended
+    };
+    let (served, ended) = tokio::join!(served, run);
+    ended?;
+    Ok(served?)
+}
+
+/// `treenail properties-store`.
+pub(crate) async fn properties_store(arguments: &PropertiesStore, file: FileConfig) -> anyhow::Result<()> {
+    let listener = bind(arguments.listen, arguments.insecure).await?;
+    let data_dir = lock(&arguments.data_dir)?;
+    let store =
+        treenail_properties_store::store::sqlite::Sqlite::open(&data_dir.path().join("properties.db"), on_fatal())?;
+    let service = treenail_properties_store::build(file.properties_store, treenail_properties_store::Deps { store });
+    terminal::say(&format!("the properties-store is ready on {}", listener.local_addr()?));
+    let shutdown = treenail_rpc::shutdown::signal()?;
+    Ok(treenail_properties_store::serve(service, listener, shutdown.requested()).await?)
+}
+
+/// `treenail worker`.
+pub(crate) async fn worker(arguments: &Worker) -> anyhow::Result<()> {
+    let data_dir = lock(&arguments.data_dir)?;
+    let endpoint_url = arguments.endpoint_url.clone();
+    let config = worker_config(
+        data_dir.path(),
+        &arguments.jobs,
+        endpoint_url,
+        arguments.s3_endpoint.clone(),
+    )?;
+    let deps = treenail_worker::Deps {
+        scheduler: connect(arguments.run_scheduler.clone()),
+        entropy: Entropy::os(),
+    };
+    let shutdown = treenail_rpc::shutdown::signal()?;
+    terminal::say("the worker is ready");
+    Ok(treenail_worker::run(config, deps, shutdown.requested()).await?)
+}
+
+fn lock(path: &std::path::Path) -> anyhow::Result<DataDir> {
+    DataDir::lock(path).with_context(|| format!("cannot use the data directory {}", path.display()))
+}

@@ -1,0 +1,89 @@
+//! The binary: all services in one process, each alone, and the command line that uses them.
+//!
+//! Start reading at [`run`], then `compose` for how services are put together and `command` for the rest.
+
+mod cli;
+mod client;
+mod command;
+mod compose;
+mod config;
+mod graph;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::{
+    cli::{Cli, Command},
+    config::FileConfig,
+};
+
+/// The exit code of a command that failed.
+const FAILED: u8 = 1;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            terminal::complain(&format!("cannot start: {error}"));
+            return ExitCode::from(FAILED);
+        }
+    };
+    match runtime.block_on(run(cli)) {
+        Ok(code) => code,
+        Err(error) => {
+            terminal::complain(&format!("{error:#}"));
+            ExitCode::from(compose::exit_code(&error).unwrap_or(FAILED))
+        }
+    }
+}
+
+async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    if cli.command.is_server() {
+        treenail_rpc::telemetry::init(cli.log_format.into(), &cli.log)?;
+    }
+    let file = FileConfig::read(cli.config.as_deref())?;
+    match cli.command {
+        Command::Serve(arguments) => compose::all_in_one::run(&arguments, file).await?,
+        Command::Gateway(arguments) => compose::split::gateway(&arguments).await?,
+        Command::ControlPlane(arguments) => compose::split::control_plane(&arguments, file).await?,
+        Command::RunScheduler(arguments) => compose::split::run_scheduler(&arguments, file).await?,
+        Command::PropertiesStore(arguments) => compose::split::properties_store(&arguments, file).await?,
+        Command::Worker(arguments) => compose::split::worker(&arguments).await?,
+        Command::Demo(arguments) => return command::demo::run(&arguments, file).await,
+        Command::Apply { path, target } => command::apply::run(&target.client()?, &path).await?,
+        Command::Run {
+            workflow,
+            properties,
+            no_follow,
+            target,
+        } => {
+            return command::run::run(&target.client()?, &workflow, &properties, !no_follow).await;
+        }
+        Command::Ls { what, name, target } => command::ls::run(&target.client()?, what, name.as_deref()).await?,
+        Command::Show { name, run, target } => command::show::run(&target.client()?, &name, run.as_deref()).await?,
+        Command::Logs {
+            id,
+            follow,
+            stdout,
+            stderr,
+            target,
+        } => {
+            let wanted = command::logs::Wanted::of(stdout, stderr);
+            command::logs::run(&target.client()?, &id, wanted, follow).await?;
+        }
+        Command::Stop { workflow, run, target } => command::stop::run(&target.client()?, &workflow, &run).await?,
+        Command::Resume {
+            workflow,
+            run,
+            nodes,
+            target,
+        } => {
+            command::resume::run(&target.client()?, &workflow, &run, &nodes).await?;
+        }
+        Command::Clock { step, target } => command::clock::run(&target.client()?, step.as_ref()).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
