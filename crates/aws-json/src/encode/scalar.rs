@@ -57,7 +57,6 @@ pub(super) fn next_packed<'b>(kind: &Kind, rest: &mut &'b [u8]) -> Result<Option
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
-    clippy::cast_sign_loss,
     reason = "protobuf defines integers of 32 bits as the low bits of the varint"
 )]
 pub(super) fn scalar<'b>(kind: &Kind, payload: Payload<'b>) -> Result<Option<Scalar<'b>>, EncodeError> {

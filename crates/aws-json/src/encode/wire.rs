@@ -54,10 +54,6 @@ pub(super) fn fixed32(rest: &mut &[u8]) -> Result<u32, EncodeError> {
     Ok(u32::from_le_bytes(*bytes))
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the form that map_err wants; prost's own words are for messages that we do not make"
-)]
 fn malformed(_: prost::DecodeError) -> EncodeError {
     EncodeError::Malformed
 }
