@@ -38,7 +38,8 @@ def two_jobs(flow: Flow, gate: Gate) -> None:
     """Gives the workflow a job that waits at a gate, and one that follows however the first ended."""
     several = {"ExecutionProperty": {"MaxConcurrentRuns": 500}}
     flow.job("J1", gate.script, **several)
-    flow.job("J2", **several)
+    # A kill may hit it as well, and a job that was lost after it started has failed: its retries decide.
+    flow.job("J2", MaxRetries=9, **several)
     flow.starts_with("J1")
     flow.when("then", [job_is("J1"), job_is("J1", "FAILED")], "J2", logical="ANY")
 
@@ -46,7 +47,7 @@ def two_jobs(flow: Flow, gate: Gate) -> None:
 def ended(run: Run) -> None:
     """Waits until a run has ended, and checks that both jobs have run."""
     eventually(lambda: run.get()["Status"] == "COMPLETED", f"run {run.id} to end", patience_seconds=60)
-    assert run.states()["J2"] == ["SUCCEEDED"]
+    assert run.states()["J2"][-1] == "SUCCEEDED"
     assert len(run.job_runs("J1")) == 1
 
 

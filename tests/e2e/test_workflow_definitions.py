@@ -33,22 +33,16 @@ def test_nothing_comes_back_that_was_not_set(glue: Any) -> None:
     assert workflow["DefaultRunProperties"] == {}
 
 
-def test_an_update_changes_what_it_names_and_no_more(glue: Any) -> None:
+def test_an_update_replaces_the_whole_definition(glue: Any) -> None:
     glue.create_workflow(Name="w", Description="old", DefaultRunProperties={"x": "1"}, MaxConcurrentRuns=3)
     assert answer(glue.update_workflow(Name="w", Description="new")) == {"Name": "w"}
     workflow = glue.get_workflow(Name="w")["Workflow"]
-    assert (workflow["Description"], workflow["DefaultRunProperties"], workflow["MaxConcurrentRuns"]) == (
-        "new",
-        {"x": "1"},
-        3,
-    )
+    assert (workflow["Description"], workflow["DefaultRunProperties"]) == ("new", {})
+    assert "MaxConcurrentRuns" not in workflow
     glue.update_workflow(Name="w", DefaultRunProperties={"y": "2"}, MaxConcurrentRuns=4)
     workflow = glue.get_workflow(Name="w")["Workflow"]
-    assert (workflow["Description"], workflow["DefaultRunProperties"], workflow["MaxConcurrentRuns"]) == (
-        "new",
-        {"y": "2"},
-        4,
-    )
+    assert "Description" not in workflow
+    assert (workflow["DefaultRunProperties"], workflow["MaxConcurrentRuns"]) == ({"y": "2"}, 4)
     assert workflow["LastModifiedOn"] >= workflow["CreatedOn"]
 
 

@@ -17,6 +17,8 @@ const CONTENT_SHA256: &str = "x-amz-content-sha256";
 const DECODED_LENGTH: &str = "x-amz-decoded-content-length";
 /// The header that names what follows a body.
 const TRAILER: &str = "x-amz-trailer";
+/// The header that names what is copied.
+const COPY_SOURCE: &str = "x-amz-copy-source";
 /// The parameter that a presigned request carries.
 const CREDENTIAL: &str = "X-Amz-Credential=";
 /// The largest body that comes in signed chunks, in bytes: it is taken apart in memory.
@@ -71,6 +73,10 @@ impl S3 {
 
     /// Answers a request.
     pub(crate) async fn serve(&self, request: Request<Incoming>) -> Response<ResponseBody> {
+        let source = request.headers().get(COPY_SOURCE).map(|source| source.as_bytes());
+        if !stays_inside(request.uri().path().as_bytes()) || !source.is_none_or(is_inside_source) {
+            return refused();
+        }
         let answer = match unsigned(request).await {
             Ok(request) => self.service.call(request).await.map_err(|error| format!("{error:?}")),
             Err(status) => return empty(status),
@@ -107,6 +113,51 @@ async fn unsigned(request: Request<Incoming>) -> Result<Request<s3s::Body>, Stat
         .headers
         .insert(header::CONTENT_LENGTH, HeaderValue::from(plain.len()));
     Ok(Request::from_parts(parts, s3s::Body::from(Bytes::from(plain))))
+}
+
+/// Whether what is copied stays below the folder; its leading slash may be left out.
+fn is_inside_source(source: &[u8]) -> bool {
+    let path = source.split(|byte| *byte == b'?').next().unwrap_or_default();
+    stays_inside(path) || stays_inside(&[b"/", path].concat())
+}
+
+/// Whether a path, once decoded, stays below the folder: buckets are folders, and keys are paths in them.
+fn stays_inside(path: &[u8]) -> bool {
+    let decoded = percent_decoded(path);
+    let Some(below) = decoded.strip_prefix(b"/") else {
+        return false;
+    };
+    let parts: Vec<&[u8]> = below.split(|byte| *byte == b'/').collect();
+    // An empty part in the middle would make what follows it an absolute path.
+    let is_plain = |(index, part): (usize, &&[u8])| {
+        !matches!(*part, b"." | b"..") && !part.contains(&0) && (!part.is_empty() || index + 1 == parts.len())
+    };
+    parts.iter().enumerate().all(is_plain)
+}
+
+fn percent_decoded(path: &[u8]) -> Vec<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let mut decoded = Vec::with_capacity(path.len());
+    let mut rest = path;
+    while let Some((&first, after)) = rest.split_first() {
+        let digits = after.first_chunk::<2>().filter(|_| first == b'%');
+        let byte = digits.and_then(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?));
+        decoded.push(byte.unwrap_or(first));
+        rest = if byte.is_some() { &after[2..] } else { after };
+    }
+    decoded
+}
+
+/// The answer to a key that would lead out of its bucket, in S3's shape.
+fn refused() -> Response<ResponseBody> {
+    const BODY: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>InvalidArgument</Code><Message>The key would lead out of its bucket</Message></Error>";
+    let body = http_body_util::Full::from(BODY).map_err(|never| match never {});
+    let mut response = Response::new(body.boxed_unsync());
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+    response
 }
 
 fn without_signature(uri: &Uri) -> Uri {
@@ -172,6 +223,25 @@ mod tests {
         for (chunked, plain) in rows {
             assert_eq!(dechunked(chunked).as_deref(), plain);
         }
+    }
+
+    #[test]
+    fn only_paths_below_the_folder_are_let_in() {
+        let inside = ["/", "/b", "/b/", "/b/k", "/b/k/", "/b/..k", "/b/a%252e", "/b/a.b/c"];
+        let outside = [
+            "/b/..",
+            "/b/../x",
+            "/b/a/%2e%2e/x",
+            "/../b",
+            "/b//etc/passwd",
+            "/b/%2Fetc/passwd",
+            "/b/./k",
+            "/b/k%00",
+            "b",
+        ];
+        assert!(inside.iter().all(|path| stays_inside(path.as_bytes())));
+        assert_eq!(outside.iter().find(|path| stays_inside(path.as_bytes())), None);
+        assert!(is_inside_source(b"b/k?versionId=1") && is_inside_source(b"/b/k") && !is_inside_source(b"b/../c/k"));
     }
 
     #[test]

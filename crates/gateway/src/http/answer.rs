@@ -35,9 +35,8 @@ impl Answer {
             Reason::ValidationException | Reason::SerializationException => "message",
             _ => "Message",
         };
-        let body = serde_json::json!({ "__type": reason.as_str(), member: message })
-            .to_string()
-            .into_bytes();
+        let message = serde_json::Value::from(message);
+        let body = format!("{{\"__type\":\"{}\",\"{member}\":{message}}}", reason.as_str()).into_bytes();
         Self {
             status: reason.http_status(),
             body,

@@ -3,7 +3,7 @@
 //! On loopback any credentials are taken, and none as well; only the scope is read.
 
 use http::HeaderMap;
-use treenail_rpc::{Caller, Fault, Scope, limits::INVOCATION_ID_LENGTH_MAX};
+use treenail_rpc::{Caller, Fault, Reason, Scope, limits::INVOCATION_ID_LENGTH_MAX};
 
 use super::single;
 
@@ -12,7 +12,10 @@ const INVOCATION_ID: &str = "amz-sdk-invocation-id";
 
 /// The caller of a request.
 pub(super) fn of(headers: &HeaderMap) -> Result<Caller, Fault> {
-    let scope = single(headers, "authorization")?.and_then(scope_of).unwrap_or_default();
+    let scope = match single(headers, "authorization")? {
+        None => Scope::default(),
+        Some(authorization) => scope_of(authorization).ok_or_else(garbled)?,
+    };
     let is_id = |id: &&str| {
         (1..=INVOCATION_ID_LENGTH_MAX).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
     };
@@ -20,10 +23,18 @@ pub(super) fn of(headers: &HeaderMap) -> Result<Caller, Fault> {
     Ok(Caller { scope, invocation })
 }
 
+/// What a signature that cannot be read is answered with, though nothing is checked with it.
+fn garbled() -> Fault {
+    let message = "Authorization header requires 'Credential' parameter with a scope of date, region and service.";
+    Fault::new(Reason::IncompleteSignatureException, message)
+}
+
 /// The scope in `AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/SERVICE/aws4_request, …`: a key of twelve digits is the
 /// account, any other key is the default one's.
 fn scope_of(authorization: &str) -> Option<Scope> {
-    let (_, credential) = authorization.split_once("Credential=")?;
+    let (_, credential) = authorization
+        .strip_prefix("AWS4-HMAC-SHA256 ")?
+        .split_once("Credential=")?;
     let credential = credential.split([',', ' ']).next()?;
     let mut parts = credential.rsplit('/');
     let (_terminator, _service, region) = (parts.next()?, parts.next()?, parts.next()?);
@@ -44,29 +55,24 @@ mod tests {
         let rows = [
             (
                 "AWS4-HMAC-SHA256 Credential=123456789012/20261120/eu-west-1/glue/aws4_request, SignedHeaders=host",
-                "123456789012/eu-west-1",
+                Some("123456789012/eu-west-1"),
             ),
             (
                 "AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/20261120/eu-west-1/glue/aws4_request,Signature=x",
-                "000000000000/eu-west-1",
+                Some("000000000000/eu-west-1"),
             ),
             (
                 "AWS4-HMAC-SHA256 Credential=a/b/20261120/eu-west-1/glue/aws4_request",
-                "000000000000/eu-west-1",
+                Some("000000000000/eu-west-1"),
             ),
-            (
-                "AWS4-HMAC-SHA256 Credential=test/20261120/EU!/glue/aws4_request",
-                "000000000000/us-east-1",
-            ),
-            ("Bearer nothing", "000000000000/us-east-1"),
-            ("Credential=", "000000000000/us-east-1"),
+            ("AWS4-HMAC-SHA256 Credential=test/20261120/EU!/glue/aws4_request", None),
+            ("AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=, Signature=", None),
+            ("Bearer nothing", None),
+            ("AWS4-HMAC-SHA256 Credential=", None),
         ];
         for (authorization, scope) in rows {
-            assert_eq!(
-                scope_of(authorization).unwrap_or_default().to_string(),
-                scope,
-                "{authorization}"
-            );
+            let found = scope_of(authorization).map(|scope| scope.to_string());
+            assert_eq!(found.as_deref(), scope, "{authorization}");
         }
     }
 }

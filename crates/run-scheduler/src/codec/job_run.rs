@@ -59,7 +59,8 @@ fn to_api(run: &JobRun) -> glue::JobRun {
             .as_deref()
             .and_then(glue::JobMode::from_str_name)
             .map(Into::into),
-        job_run_queuing_enabled: settings.queuing,
+        // AWS says it of every run.
+        job_run_queuing_enabled: Some(settings.queuing.unwrap_or(false)),
         started_on: Some(to_proto_time(run.started_at)),
         last_modified_on: Some(to_proto_time(run.modified_at)),
         completed_on: run.completed_at.map(to_proto_time),

@@ -13,19 +13,24 @@ use treenail_proto::{
         GetJobRunsRequest, GetJobRunsResponse, JobRun, ResetJobBookmarkRequest, ResetJobBookmarkResponse,
         StartJobRunRequest, StartJobRunResponse, job_run_service_server::JobRunService,
     },
-    internal::v1::StoredJobRun,
+    internal::v1::{Plan, StoredJobRun, plan},
 };
 use treenail_rpc::{Caller, Fault, Reason, Scope};
 
 use super::{Api, bookmark, invocation, page};
 use crate::{
-    codec::{Malformed, job_run, plan},
+    codec::{
+        Malformed, job_run,
+        plan::{non_empty_map, notify_delay, positive},
+    },
     error::Error,
     store::{JobRunRow, PlanKind, PlanRow, Position, Store},
 };
 
 /// How many job runs a page has at the most (`Glue API: GetJobRuns`).
 const JOB_RUNS_PER_PAGE_MAX: usize = 200;
+/// The longest timeout, in minutes.
+const TIMEOUT_MINUTES_MAX: i32 = 10_080;
 /// How many bytes of job runs a page has, unless one run alone has more.
 const PAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
 
@@ -38,6 +43,7 @@ impl<S: Store> JobRunService for Api<S> {
         let caller = Caller::from_request(&request)?;
         let request = request.into_inner();
         let key = invocation::key(&caller, "StartJobRun", &request);
+        self.check_overrides(&caller.scope, &request).await?;
         let previous = match &request.job_run_id {
             Some(id) => Some(self.existing(&caller.scope, request.job_name(), id).await?),
             None => None,
@@ -160,6 +166,36 @@ impl<S: Store> Api<S> {
         Ok(row.ok_or_else(missing)?)
     }
 
+    /// Holds a start to the rules of its job (`Glue API: StartJobRun`), in AWS's words. Whether there is such a job is
+    /// decided where the run starts.
+    async fn check_overrides(&self, scope: &Scope, request: &StartJobRunRequest) -> Result<(), Error> {
+        let invalid = |message: &str| Err(Fault::new(Reason::InvalidInputException, message).into());
+        if request.timeout() > TIMEOUT_MINUTES_MAX {
+            return invalid("Timeout should be less than or equal to 10080 minutes.");
+        }
+        if request.worker_type.is_none() && request.number_of_workers.is_none() && request.max_capacity.is_none() {
+            return Ok(());
+        }
+        let Some(row) = self.store.plan(scope, PlanKind::Job, request.job_name()).await? else {
+            return Ok(());
+        };
+        let plan = Plan::decode(row.data.as_slice()).map_err(|_| Malformed("plan"))?;
+        let Some(plan::Subject::Job(subject)) = plan.subject else {
+            return Ok(());
+        };
+        let command = subject.job.and_then(|job| job.command).and_then(|command| command.name);
+        if request.worker_type.is_some() && command.as_deref() == Some("pythonshell") {
+            return invalid("Worker Type is not supported for Job Command pythonshell");
+        }
+        if request.worker_type.is_some() != request.number_of_workers.is_some() {
+            return invalid("Please set both Worker Type and Number of Workers.");
+        }
+        if request.worker_type.is_some() && request.max_capacity.is_some() {
+            return invalid("Please do not set Max Capacity if using Worker Type and Number of Workers.");
+        }
+        Ok(())
+    }
+
     async fn existing(&self, scope: &Scope, job: &str, id: &str) -> Result<JobRunId, Error> {
         let row = self.job_run_row(scope, job, id).await?;
         Ok(job_run::job_run_id(&row.id)?)
@@ -210,8 +246,8 @@ fn overrides(request: StartJobRunRequest) -> JobRunOverrides {
         .map(|_| request.execution_class().as_str_name().to_owned());
     JobRunOverrides {
         settings: Settings {
-            timeout_minutes: request.timeout.and_then(plan::positive),
-            notify_delay_minutes: plan::notify_delay(request.notification_property.as_ref()),
+            timeout_minutes: request.timeout.and_then(positive),
+            notify_delay_minutes: notify_delay(request.notification_property.as_ref()),
             queuing: request.job_run_queuing_enabled,
             allocated_capacity: request.allocated_capacity,
             max_capacity: request.max_capacity,
@@ -222,7 +258,7 @@ fn overrides(request: StartJobRunRequest) -> JobRunOverrides {
             execution_role_session_policy: request.execution_role_session_policy.clone(),
             ..Settings::default()
         },
-        arguments: plan::non_empty_map(&request.arguments),
+        arguments: non_empty_map(&request.arguments),
     }
 }
 
