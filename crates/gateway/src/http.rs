@@ -35,15 +35,15 @@ impl Edge {
         if !self.guard.admits(request.uri(), request.headers()) {
             let refused =
                 "This Host or Origin is not let in: the server listens on loopback for programs of this machine";
-            return Answer::fault(Fault::new(Reason::AccessDeniedException, refused)).into_response(request_id);
+            return Answer::fault(Fault::new(Reason::AccessDeniedException, refused)).into_response(&request_id);
         }
         if S3::is_s3(request.uri(), request.headers()) {
             return match &self.s3 {
                 Some(s3) => s3.serve(request).await,
-                None => Answer::fault(unknown("S3 is answered by another endpoint")).into_response(request_id),
+                None => Answer::fault(unknown("S3 is answered by another endpoint")).into_response(&request_id),
             };
         }
-        self.route(request).await.into_response(request_id)
+        self.route(request).await.into_response(&request_id)
     }
 
     async fn route(&self, request: Request<Incoming>) -> Answer {

@@ -112,7 +112,7 @@ impl AwsCron {
                 .iter()
                 .flat_map(|day| match *day {
                     DayOfWeek::Each(day) => of_weekday(day).collect::<Vec<_>>(),
-                    DayOfWeek::Last(day) => of_weekday(day).last().into_iter().collect(),
+                    DayOfWeek::Last(day) => of_weekday(day).next_back().into_iter().collect(),
                     DayOfWeek::Nth(day, nth) => of_weekday(day)
                         .nth(usize::try_from(nth - 1).unwrap_or(usize::MAX))
                         .into_iter()

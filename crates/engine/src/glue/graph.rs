@@ -227,14 +227,15 @@ fn order(triggers: &[TriggerShape]) -> Vec<Node> {
             }
             match &node {
                 Node::Trigger { index, .. } => {
-                    open.extend(triggers[*index].starts.iter().cloned().map(Node::Component))
+                    open.extend(triggers[*index].starts.iter().cloned().map(Node::Component));
                 }
-                Node::Component(component) => open.extend(watched_by.get(component).into_iter().flatten().map(
-                    |&index| Node::Trigger {
+                Node::Component(component) => {
+                    let watchers = watched_by.get(component).into_iter().flatten();
+                    open.extend(watchers.map(|&index| Node::Trigger {
                         index,
                         name: triggers[index].name.clone(),
-                    },
-                )),
+                    }));
+                }
             }
             nodes.push(node);
         }

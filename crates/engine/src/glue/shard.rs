@@ -90,19 +90,27 @@ struct Work {
 #[derive(Debug, Clone, PartialEq)]
 enum Ended {
     /// In a workflow run.
-    Node {
-        run: WorkflowRunId,
-        node: usize,
-        end: EndState,
-        job_run: Option<JobRunId>,
-    },
+    Node(NodeEnd),
     /// In a chain.
-    Link {
-        chain: ChainId,
-        component: Component,
-        end: EndState,
-        job_run: Option<JobRunId>,
-    },
+    Link(LinkEnd),
+}
+
+/// The end of what ran in a node of a workflow run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct NodeEnd {
+    run: WorkflowRunId,
+    node: usize,
+    end: EndState,
+    job_run: Option<JobRunId>,
+}
+
+/// The end of what ran in a chain.
+#[derive(Debug, Clone, PartialEq)]
+struct LinkEnd {
+    chain: ChainId,
+    component: Component,
+    end: EndState,
+    job_run: Option<JobRunId>,
 }
 
 /// The runs of a job that hold a slot, and those that wait for one.
@@ -167,9 +175,9 @@ impl Shard {
 
     fn step(&mut self, now: Timestamp, input: Input, out: &mut Output) -> Result<Reply, Rejected> {
         match input {
-            Input::PublishWorkflow(plan) => self.publish_workflow(now, plan, out),
-            Input::PublishTrigger(plan) => self.publish_trigger(now, plan, out),
-            Input::PublishJob(plan) => self.publish_job(now, plan, out),
+            Input::PublishWorkflow(plan) => self.publish_workflow(now, &plan, out),
+            Input::PublishTrigger(plan) => self.publish_trigger(now, &plan, out),
+            Input::PublishJob(plan) => self.publish_job(now, &plan, out),
             Input::DeleteWorkflow { name, uid } => self.delete_workflow(now, &name, &uid, out),
             Input::DeleteTrigger { name, uid } => self.delete_trigger(&name, &uid, out),
             Input::DeleteJob { name, uid } => self.delete_job(now, &name, &uid, out),
@@ -292,18 +300,8 @@ impl Shard {
     fn finish(&mut self, now: Timestamp, out: &mut Output) {
         while let Some(ended) = self.work.ended.pop_front() {
             match ended {
-                Ended::Node {
-                    run,
-                    node,
-                    end,
-                    job_run,
-                } => self.node_ended(now, run, node, end, job_run, out),
-                Ended::Link {
-                    chain,
-                    component,
-                    end,
-                    job_run,
-                } => self.link_ended(now, chain, &component, end, job_run, out),
+                Ended::Node(ended) => self.node_ended(now, ended, out),
+                Ended::Link(ended) => self.link_ended(now, &ended, out),
             }
         }
         while let Some(run) = self.work.touched.pop_first() {

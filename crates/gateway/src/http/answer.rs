@@ -48,7 +48,7 @@ impl Answer {
         Self { status, ..self }
     }
 
-    pub(crate) fn into_response(self, request_id: impl ToString) -> Response<ResponseBody> {
+    pub(crate) fn into_response(self, request_id: &impl ToString) -> Response<ResponseBody> {
         let mut response = Response::new(
             Full::new(Bytes::from(self.body))
                 .map_err(|never| match never {})

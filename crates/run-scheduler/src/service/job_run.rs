@@ -52,7 +52,7 @@ impl<S: Store> JobRunService for Api<S> {
         let input = Input::StartJobRun {
             job,
             previous,
-            overrides: Box::new(overrides(request)),
+            overrides: Box::new(overrides(&request)),
         };
         match self.scheduler.call(caller.scope, input, key).await? {
             Reply::JobRun(id) => Ok(Response::new(StartJobRunResponse {
@@ -237,7 +237,7 @@ impl<S: Store> Api<S> {
     }
 }
 
-fn overrides(request: StartJobRunRequest) -> JobRunOverrides {
+fn overrides(request: &StartJobRunRequest) -> JobRunOverrides {
     let worker_type = request
         .worker_type
         .map(|_| request.worker_type().as_str_name().to_owned());

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Ended, Shard};
+use super::{Ended, LinkEnd, NodeEnd, Shard};
 use crate::{
     Timestamp,
     glue::{
@@ -77,18 +77,18 @@ impl Shard {
             known.tell(now, EventKind::CrawlEnded { node, end }, out);
         }
         self.work.ended.push_back(match start.origin {
-            Origin::Workflow { run, node } => Ended::Node {
+            Origin::Workflow { run, node } => Ended::Node(NodeEnd {
                 run,
                 node,
                 end,
                 job_run: None,
-            },
-            Origin::Chain(chain) => Ended::Link {
+            }),
+            Origin::Chain(chain) => Ended::Link(LinkEnd {
                 chain,
                 component: start.action.component.clone(),
                 end,
                 job_run: None,
-            },
+            }),
             Origin::Call => return,
         });
     }

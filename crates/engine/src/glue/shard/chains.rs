@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Shard, actions::Start};
+use super::{Ended, LinkEnd, Shard, actions::Start};
 use crate::{
     Timestamp,
     glue::{
@@ -10,7 +10,7 @@ use crate::{
         job_run::Origin,
         output::Output,
         plan::{Logical, TriggerKind, TriggerPlan},
-        state::{Component, EndState},
+        state::Component,
     },
     ids::{ChainId, JobRunId},
 };
@@ -41,51 +41,43 @@ impl Shard {
         };
         let chain = self.ids.chain(now);
         self.chains.entry(chain).or_default();
-        self.fire_in_chain(now, chain, &plan, Vec::new(), out);
+        self.fire_in_chain(now, chain, &plan, &[], out);
         self.forget_idle_chain(chain);
     }
 
     /// Something of a chain has ended: conditional triggers that watch it may fire, each once in a chain.
-    pub(super) fn link_ended(
-        &mut self,
-        now: Timestamp,
-        chain: ChainId,
-        component: &Component,
-        end: EndState,
-        job_run: Option<JobRunId>,
-        out: &mut Output,
-    ) {
-        for name in self.watchers.get(component).cloned().unwrap_or_default() {
+    pub(super) fn link_ended(&mut self, now: Timestamp, ended: &LinkEnd, out: &mut Output) {
+        let chain = ended.chain;
+        for name in self.watchers.get(&ended.component).cloned().unwrap_or_default() {
             let Some(plan) = self.triggers.get(&name).map(|trigger| Arc::clone(&trigger.plan)) else {
                 continue;
             };
-            if let Some(predecessors) = self.met_in_chain(chain, &plan, component, end, job_run) {
-                self.fire_in_chain(now, chain, &plan, predecessors, out);
+            if let Some(predecessors) = self.met_in_chain(&plan, ended) {
+                self.fire_in_chain(now, chain, &plan, &predecessors, out);
             }
         }
         self.forget_idle_chain(chain);
     }
 
     /// Marks what an end meets, and says with which job runs the trigger fires, if it does.
-    pub(super) fn met_in_chain(
-        &mut self,
-        chain: ChainId,
-        plan: &TriggerPlan,
-        component: &Component,
-        end: EndState,
-        job_run: Option<JobRunId>,
-    ) -> Option<Vec<(String, JobRunId)>> {
+    pub(super) fn met_in_chain(&mut self, plan: &TriggerPlan, ended: &LinkEnd) -> Option<Vec<(String, JobRunId)>> {
+        let LinkEnd {
+            chain,
+            component,
+            end,
+            job_run,
+        } = ended;
         let TriggerKind::Conditional(predicate) = &plan.kind else {
             return None;
         };
         let chain = self
             .chains
-            .get_mut(&chain)
+            .get_mut(chain)
             .filter(|chain| plan.activated && !chain.fired.contains(&plan.name))?;
         let met = chain.met.entry(plan.name.clone()).or_default();
         for (index, condition) in predicate.conditions.iter().enumerate() {
-            if condition.component() == *component && condition.holds(end) {
-                met.entry(index).or_insert(job_run);
+            if condition.component() == *component && condition.holds(*end) {
+                met.entry(index).or_insert(*job_run);
             }
         }
         // A trigger may have lost conditions since they were met.
@@ -109,7 +101,7 @@ impl Shard {
         now: Timestamp,
         chain: ChainId,
         plan: &TriggerPlan,
-        predecessors: Vec<(String, JobRunId)>,
+        predecessors: &[(String, JobRunId)],
         out: &mut Output,
     ) {
         if let Some(known) = self.chains.get_mut(&chain) {
@@ -121,7 +113,7 @@ impl Shard {
                 action,
                 origin: Origin::Chain(chain),
                 trigger_name: Some(plan.name.clone()),
-                predecessors: predecessors.clone(),
+                predecessors: predecessors.to_vec(),
             };
             self.start_action(now, start, out);
         }
@@ -133,7 +125,7 @@ impl Shard {
             .work
             .ended
             .iter()
-            .any(|ended| matches!(ended, super::Ended::Link { chain: other, .. } if *other == chain));
+            .any(|ended| matches!(ended, Ended::Link(link) if link.chain == chain));
         if !has_work && self.chains.get(&chain).is_some_and(|chain| chain.active == 0) {
             self.chains.remove(&chain);
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Shard;
+use super::{Shard, workflow_runs::Beginning};
 use crate::{
     Timestamp,
     glue::{
@@ -81,7 +81,8 @@ impl Shard {
             EVENT_IDS_PROPERTY.to_owned(),
             format!("[{}]", batch.event_ids.join(", ")),
         )]);
-        match self.start_or_refuse(now, workflow, properties, Cause::Events(batch.event_ids), starting, out) {
+        let beginning = Beginning::new(Cause::Events(batch.event_ids), properties).with_batch(starting);
+        match self.start_or_refuse(now, workflow, beginning, out) {
             Some(run) => Reply::WorkflowRun(run),
             None => Reply::Done,
         }

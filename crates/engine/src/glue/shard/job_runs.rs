@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Ended, Shard, actions::Start};
+use super::{Ended, LinkEnd, NodeEnd, Shard, actions::Start};
 use crate::{
     Timestamp,
     glue::{
@@ -354,18 +354,18 @@ impl JobRun {
     fn ended(&self) -> Option<Ended> {
         let (end, job_run) = (EndState::Job(self.state), Some(self.id));
         match self.spec.origin {
-            Origin::Workflow { run, node } => Some(Ended::Node {
+            Origin::Workflow { run, node } => Some(Ended::Node(NodeEnd {
                 run,
                 node,
                 end,
                 job_run,
-            }),
-            Origin::Chain(chain) => Some(Ended::Link {
+            })),
+            Origin::Chain(chain) => Some(Ended::Link(LinkEnd {
                 chain,
                 component: Component::Job(self.spec.job_name.clone()),
                 end,
                 job_run,
-            }),
+            })),
             Origin::Call => None,
         }
     }

@@ -14,7 +14,7 @@ use crate::{
 };
 
 impl Shard {
-    pub(super) fn publish_workflow(&mut self, now: Timestamp, plan: Arc<WorkflowPlan>, out: &mut Output) {
+    pub(super) fn publish_workflow(&mut self, now: Timestamp, plan: &Arc<WorkflowPlan>, out: &mut Output) {
         if let Some(known) = self.workflows.get(&plan.name) {
             if known.plan.sequence >= plan.sequence {
                 return;
@@ -27,20 +27,20 @@ impl Shard {
         let name = plan.name.clone();
         let before = self.workflows.get(&name).map(|workflow| Arc::clone(&workflow.plan));
         let workflow = self.workflows.entry(name.clone()).or_insert_with(|| Workflow {
-            plan: Arc::clone(&plan),
+            plan: Arc::clone(plan),
             running: 0,
             batch: None,
             next_tick: None,
         });
-        workflow.plan = Arc::clone(&plan);
+        workflow.plan = Arc::clone(plan);
 
         let before = before.as_deref().and_then(schedule_of_workflow);
-        let after = schedule_of_workflow(&plan);
+        let after = schedule_of_workflow(plan);
         self.reschedule(now, before.map(|(key, cron)| (key, cron.clone())), after, out);
         self.close_full_batch(now, &name, out);
     }
 
-    pub(super) fn publish_trigger(&mut self, now: Timestamp, plan: Arc<TriggerPlan>, out: &mut Output) {
+    pub(super) fn publish_trigger(&mut self, now: Timestamp, plan: &Arc<TriggerPlan>, out: &mut Output) {
         if self
             .triggers
             .get(&plan.name)
@@ -52,12 +52,12 @@ impl Shard {
         if let Some(before) = &before {
             self.unwatch(before);
         }
-        self.watch(&plan);
+        self.watch(plan);
         match self.triggers.get_mut(&plan.name) {
-            Some(trigger) => trigger.plan = Arc::clone(&plan),
+            Some(trigger) => trigger.plan = Arc::clone(plan),
             None => {
                 let trigger = StandaloneTrigger {
-                    plan: Arc::clone(&plan),
+                    plan: Arc::clone(plan),
                     next_tick: None,
                 };
                 self.triggers.insert(plan.name.clone(), trigger);
@@ -67,12 +67,12 @@ impl Shard {
         self.reschedule(
             now,
             before.map(|(key, cron)| (key, cron.clone())),
-            schedule_of_trigger(&plan),
+            schedule_of_trigger(plan),
             out,
         );
     }
 
-    pub(super) fn publish_job(&mut self, now: Timestamp, plan: Arc<JobPlan>, out: &mut Output) {
+    pub(super) fn publish_job(&mut self, now: Timestamp, plan: &Arc<JobPlan>, out: &mut Output) {
         if self
             .jobs
             .get(&plan.name)
@@ -80,7 +80,7 @@ impl Shard {
         {
             return;
         }
-        self.jobs.insert(plan.name.clone(), Arc::clone(&plan));
+        self.jobs.insert(plan.name.clone(), Arc::clone(plan));
         // A higher limit frees slots for the runs that wait.
         self.fill_slots(now, &plan.name, &plan.uid, out);
     }

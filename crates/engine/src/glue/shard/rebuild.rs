@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Policy, Shard, StandaloneTrigger, Workflow, publish};
+use super::{LinkEnd, Policy, Shard, StandaloneTrigger, Workflow, publish};
 use crate::{
     Timestamp,
     glue::{
@@ -153,10 +153,16 @@ impl Shard {
             chain.fired = runs.iter().filter_map(|run| run.spec.trigger_name.clone()).collect();
             for run in final_runs(&runs) {
                 let component = Component::Job(run.spec.job_name.clone());
-                for name in self.watchers.get(&component).cloned().unwrap_or_default() {
+                let ended = LinkEnd {
+                    chain: id,
+                    component,
+                    end: EndState::Job(run.state),
+                    job_run: Some(run.id),
+                };
+                for name in self.watchers.get(&ended.component).cloned().unwrap_or_default() {
                     let plan = Arc::clone(&self.triggers[&name].plan);
                     // What fires now would have fired before: only what is met is taken in.
-                    self.met_in_chain(id, &plan, &component, EndState::Job(run.state), Some(run.id));
+                    self.met_in_chain(&plan, &ended);
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::Shard;
+use super::{NodeEnd, Shard};
 use crate::{
     Timestamp,
     glue::{
@@ -11,10 +11,33 @@ use crate::{
         output::{Effect, Output},
         plan::{TriggerKind, WorkflowPlan},
         run::{RunRecord, StartingBatch, Statistics, WorkflowRun},
-        state::{EndState, RunStatus},
+        state::RunStatus,
     },
-    ids::{JobRunId, WorkflowRunId},
+    ids::WorkflowRunId,
 };
+
+/// How a run begins.
+pub(super) struct Beginning {
+    cause: Cause,
+    /// The properties, laid over the workflow's.
+    properties: BTreeMap<String, String>,
+    /// What filled the batch of events that starts it.
+    starting: Option<StartingBatch>,
+}
+
+impl Beginning {
+    pub(super) fn new(cause: Cause, properties: BTreeMap<String, String>) -> Self {
+        Self {
+            cause,
+            properties,
+            starting: None,
+        }
+    }
+
+    pub(super) fn with_batch(self, starting: Option<StartingBatch>) -> Self {
+        Self { starting, ..self }
+    }
+}
 
 impl Shard {
     /// `Glue API: StartWorkflowRun`.
@@ -29,9 +52,7 @@ impl Shard {
         Ok(Reply::WorkflowRun(self.start_workflow_run(
             now,
             workflow,
-            properties,
-            Cause::Call,
-            None,
+            Beginning::new(Cause::Call, properties),
             out,
         )))
     }
@@ -60,16 +81,14 @@ impl Shard {
         Ok(Reply::WorkflowRun(self.start_workflow_run(
             now,
             workflow,
-            BTreeMap::new(),
-            Cause::OnDemand,
-            None,
+            Beginning::new(Cause::OnDemand, BTreeMap::new()),
             out,
         )))
     }
 
     /// Starts a run that nobody waits for.
     pub(super) fn start_unattended(&mut self, now: Timestamp, workflow: &str, cause: Cause, out: &mut Output) {
-        self.start_or_refuse(now, workflow, BTreeMap::new(), cause, None, out);
+        self.start_or_refuse(now, workflow, Beginning::new(cause, BTreeMap::new()), out);
     }
 
     /// Starts a run, or leaves a run in state ERROR when the workflow is at its limit: nobody is there who could be
@@ -78,15 +97,18 @@ impl Shard {
         &mut self,
         now: Timestamp,
         workflow: &str,
-        properties: BTreeMap<String, String>,
-        cause: Cause,
-        starting: Option<StartingBatch>,
+        beginning: Beginning,
         out: &mut Output,
     ) -> Option<WorkflowRunId> {
         if self.check_workflow_limit(workflow).is_ok() {
-            return Some(self.start_workflow_run(now, workflow, properties, cause, starting, out));
+            return Some(self.start_workflow_run(now, workflow, beginning, out));
         }
         let plan = Arc::clone(&self.workflows.get(workflow)?.plan);
+        let Beginning {
+            properties,
+            cause,
+            starting,
+        } = beginning;
         let mut run = self.new_run(now, &plan, properties);
         run.record.starting_batch = starting;
         run.record.status = RunStatus::Error;
@@ -127,15 +149,13 @@ impl Shard {
     }
 
     /// A node of a run has ended: its triggers may fire, and the run may end.
-    pub(super) fn node_ended(
-        &mut self,
-        now: Timestamp,
-        id: WorkflowRunId,
-        node: usize,
-        end: EndState,
-        job_run: Option<JobRunId>,
-        out: &mut Output,
-    ) {
+    pub(super) fn node_ended(&mut self, now: Timestamp, ended: NodeEnd, out: &mut Output) {
+        let NodeEnd {
+            run: id,
+            node,
+            end,
+            job_run,
+        } = ended;
         let Some(run) = self.runs.get_mut(&id) else { return };
         self.work.touched.insert(id);
         if run.record.status != RunStatus::Running {
@@ -200,12 +220,15 @@ impl Shard {
         &mut self,
         now: Timestamp,
         workflow: &str,
-        properties: BTreeMap<String, String>,
-        cause: Cause,
-        starting: Option<StartingBatch>,
+        beginning: Beginning,
         out: &mut Output,
     ) -> WorkflowRunId {
         let plan = Arc::clone(&self.workflows[workflow].plan);
+        let Beginning {
+            properties,
+            cause,
+            starting,
+        } = beginning;
         let mut run = self.new_run(now, &plan, properties);
         run.record.starting_batch = starting;
         self.admit(now, run, cause, out)
