@@ -46,13 +46,14 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     }
     let file = FileConfig::read(cli.config.as_deref())?;
     match cli.command {
-        Command::Serve(arguments) => compose::all_in_one::run(&arguments, file).await?,
+        // The large futures live on the heap.
+        Command::Serve(arguments) => Box::pin(compose::all_in_one::run(&arguments, file)).await?,
         Command::Gateway(arguments) => compose::split::gateway(&arguments).await?,
         Command::ControlPlane(arguments) => compose::split::control_plane(&arguments, file).await?,
         Command::RunScheduler(arguments) => compose::split::run_scheduler(&arguments, file).await?,
         Command::PropertiesStore(arguments) => compose::split::properties_store(&arguments, file).await?,
         Command::Worker(arguments) => compose::split::worker(&arguments).await?,
-        Command::Demo(arguments) => return command::demo::run(&arguments, file).await,
+        Command::Demo(arguments) => return Box::pin(command::demo::run(&arguments, file)).await,
         Command::Apply { path, target } => command::apply::run(&target.client()?, &path).await?,
         Command::Run {
             workflow,

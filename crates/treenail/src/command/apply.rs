@@ -74,7 +74,7 @@ fn read(path: &Path) -> anyhow::Result<(Bundle, PathBuf)> {
     let file = file
         .canonicalize()
         .with_context(|| format!("cannot find {}", file.display()))?;
-    let folder = file.parent().unwrap_or(Path::new("/")).to_owned();
+    let folder = file.parent().unwrap_or_else(|| Path::new("/")).to_owned();
     let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
     let mut bundle: Bundle =
         serde_norway::from_str(&text).with_context(|| format!("cannot understand {}", file.display()))?;

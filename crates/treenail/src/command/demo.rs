@@ -57,7 +57,7 @@ pub(crate) async fn run(arguments: &Demo, file: FileConfig) -> anyhow::Result<Ex
         stop.cancel();
         ended
     };
-    let (served, ended) = tokio::join!(server.run(file, stop.clone()), example);
+    let (served, ended) = tokio::join!(Box::pin(server.run(file, stop.clone())), Box::pin(example));
     let run = ended?;
     served?;
     Ok(if run::is_well(&run) {

@@ -24,7 +24,7 @@ pub(crate) async fn run(arguments: &Serve, file: FileConfig) -> anyhow::Result<(
         server.http_address, server.grpc_address
     ));
     let shutdown = treenail_rpc::shutdown::signal()?;
-    server.run(file, shutdown.token()).await
+    Box::pin(server.run(file, shutdown.token())).await
 }
 
 /// A server that has its ports and its data directory.
