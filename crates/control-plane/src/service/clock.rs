@@ -13,11 +13,11 @@ const STEP_MAX_MS: i64 = 366 * 24 * 60 * 60 * 1_000;
 
 #[tonic::async_trait]
 impl<S: Store> ClockService for Services<S> {
-    async fn get_clock(&self, _: Request<GetClockRequest>) -> Result<Response<GetClockResponse>, Status> {
-        let clock = &self.catalog.clock;
+    async fn get_clock(&self, request: Request<GetClockRequest>) -> Result<Response<GetClockResponse>, Status> {
+        let (caller, _) = open(request)?;
         let response = GetClockResponse {
-            now: Some(codec::now(clock)),
-            manual: Some(clock.is_manual()),
+            now: Some(codec::timestamp(self.catalog.now(&caller).await?)),
+            manual: Some(self.catalog.clock.is_manual()),
         };
         Ok(Response::new(response))
     }
