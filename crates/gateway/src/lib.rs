@@ -3,7 +3,7 @@
 //! Owns nothing durable. Knows no operation by name: which there are, what their members are called, what a request must
 //! fulfil and who serves it, all stands in `proto/` and is read from the descriptors.
 //!
-//! Start reading at [`serve`], then `http` for a request's way through the JSON edge, and `grpc` for the other port.
+//! Start reading at [`serve()`], then `http` for a request's way through the JSON edge, and `grpc` for the other port.
 
 mod backends;
 mod edge;

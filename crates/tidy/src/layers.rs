@@ -56,7 +56,11 @@ const STRANGERS: &[(&str, &str, &str)] = &[
 const GATES: &[(&str, &[&str])] = &[
     ("axum", &["treenail-gateway", "treenail-rpc", "treenail"]),
     ("getrandom", &["treenail-rpc"]),
-    ("hyper", &["treenail-gateway", "treenail-rpc", "treenail"]),
+    // The worker fetches scripts with it, bounded as scripts are.
+    (
+        "hyper",
+        &["treenail-gateway", "treenail-rpc", "treenail-worker", "treenail"],
+    ),
     (
         "prost-reflect",
         &["treenail-proto", "treenail-aws-json", "treenail-gateway", "treenail"],
