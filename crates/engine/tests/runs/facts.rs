@@ -71,7 +71,9 @@ fn a_workflow_without_triggers_completes_at_once() {
 fn and_waits_for_all_and_any_fires_once() {
     for (logical, after_one, after_both) in [(Logical::And, 0, 1), (Logical::Any, 1, 1)] {
         let mut world = World::new();
-        ["a", "b", "c"].map(|job| world.job(job, |plan| plan.max_concurrent_runs = 9));
+        for job in ["a", "b", "c"] {
+            world.job(job, |plan| plan.max_concurrent_runs = 9);
+        }
         let join = when("t", logical, &[("a", Succeeded), ("b", Succeeded)], &["c"]);
         world.workflow("w", None, vec![starts("s", &["a", "b"]), join]);
         world.start("w").unwrap();
@@ -239,12 +241,7 @@ fn a_lost_worker_costs_an_attempt_only_after_the_start() {
     world.put(Input::Seeded { run }).unwrap();
     let job_run = world.ready.remove(0);
     let worker = treenail_engine::task::WorkerId::new("w1");
-    world
-        .put(Input::Leased {
-            job_run,
-            worker: worker.clone(),
-        })
-        .unwrap();
+    world.put(Input::Leased { job_run, worker }).unwrap();
     world.put(Input::LeaseLost { job_run, token: 1 }).unwrap();
     assert_eq!(
         (world.states("a"), world.ready.as_slice()),
@@ -347,7 +344,9 @@ fn a_schedule_ticks_once_each_time_and_catches_up_once() {
 #[test]
 fn outside_workflows_only_what_a_trigger_started_fires_triggers() {
     let mut world = World::new();
-    ["a", "b"].map(|job| world.job(job, |plan| plan.max_concurrent_runs = 9));
+    for job in ["a", "b"] {
+        world.job(job, |plan| plan.max_concurrent_runs = 9);
+    }
     world.trigger(starts("s", &["a"]));
     world.trigger(when("t", Logical::And, &[("a", Succeeded)], &["b"]));
     world
@@ -401,7 +400,9 @@ fn node(job: &str) -> String {
 #[test]
 fn a_resumed_run_restarts_the_nodes_and_what_lies_downstream() {
     let mut world = World::new();
-    ["a", "b", "c"].map(|job| world.job(job, |_| ()));
+    for job in ["a", "b", "c"] {
+        world.job(job, |_| ());
+    }
     let join = when("t", Logical::And, &[("a", Succeeded), ("b", Succeeded)], &["c"]);
     world.workflow("w", None, vec![starts("s", &["a", "b"]), join]);
     let run = world.start("w").unwrap();

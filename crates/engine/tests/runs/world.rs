@@ -246,13 +246,13 @@ impl World {
             );
             history.push(event);
         }
-        for effect in out.effects {
+        for effect in &out.effects {
             self.perform(effect);
         }
     }
 
-    fn perform(&mut self, effect: Effect) {
-        match effect {
+    fn perform(&mut self, effect: &Effect) {
+        match *effect {
             Effect::Seed { run, .. } if self.is_prompt => drop(self.put(Input::Seeded { run }).unwrap()),
             Effect::Seed { run, .. } => drop(self.unseeded.insert(run)),
             Effect::Enqueue(job_run) => {
