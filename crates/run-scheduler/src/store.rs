@@ -1,7 +1,10 @@
 //! What the run-scheduler keeps, in its own words.
 
+pub mod memory;
 mod rows;
 pub mod sqlite;
+#[cfg(test)]
+mod suite;
 
 use std::future::Future;
 

@@ -199,3 +199,43 @@ impl Store for SqliteStore {
         pruned.map_err(|error| Error::Commit(error.to_string()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::store::suite;
+
+    fn open(path: &Path) -> SqliteStore {
+        SqliteStore::open(path, Arc::new(|why: &str| panic!("{why}"))).unwrap()
+    }
+
+    #[tokio::test]
+    async fn sqlite_passes_the_suite() {
+        let folder = tempfile::tempdir().unwrap();
+        let made = std::sync::atomic::AtomicUsize::new(0);
+        suite::all(|| {
+            let number = made.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let path = folder.path().join(format!("{number}.db"));
+            async move { open(&path) }
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_store_that_is_opened_again_has_everything() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("runs.db");
+        let store = open(&path);
+        store
+            .commit(Changes {
+                plans: vec![suite::plan("w", "u", 1)],
+                ..Changes::default()
+            })
+            .await
+            .unwrap();
+        drop(store);
+        assert!(open(&path).plan_at("u", 1).await.unwrap().is_some());
+    }
+}

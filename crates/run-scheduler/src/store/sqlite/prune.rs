@@ -17,8 +17,9 @@ const REMOVE: [&str; 5] = [
 ];
 const REMOVE_JOB_RUNS: &str = "DELETE FROM job_run WHERE id IN
     (SELECT id FROM job_run WHERE run_id IS NULL AND NOT is_open AND started_at_ms < ?1 LIMIT ?2)";
+// The mark of a deletion stays as long as there are runs that it makes orphans.
 const REMOVE_PLANS: &str = "DELETE FROM plan WHERE NOT is_current AND written_at_ms < ?1
-    AND NOT EXISTS (SELECT 1 FROM workflow_run WHERE workflow_uid = plan.uid AND plan_sequence = plan.sequence)
+    AND NOT EXISTS (SELECT 1 FROM workflow_run WHERE workflow_uid = plan.uid AND (plan.is_deleted OR plan_sequence = plan.sequence))
     AND NOT EXISTS (SELECT 1 FROM job_run WHERE is_open AND job_uid = plan.uid)";
 const REMOVE_INVOCATIONS: &str = "DELETE FROM invocation WHERE expires_at_ms < ?1";
 
