@@ -92,7 +92,7 @@ impl<'a> Encoder<'a> {
         self.out.push(b'[');
         for &(_, payload) in records {
             match payload {
-                &Payload::Delimited(mut packed) if is_packable => {
+                Payload::Delimited(mut packed) if is_packable => {
                     while let Some(payload) = scalar::next_packed(kind, &mut packed)? {
                         self.element(kind, field, payload, depth)?;
                     }
