@@ -27,6 +27,14 @@ use crate::{
 
 pub(crate) use folder::ATTEMPTS;
 
+/// Becomes pyspark's own `spark-submit`, which runs the script with this interpreter on this machine's cores; nothing of it
+/// listens beyond loopback.
+const SPARK_SUBMIT: &str = "import os, sys, pyspark
+os.environ.setdefault('PYSPARK_PYTHON', sys.executable)
+os.environ.setdefault('PYSPARK_DRIVER_PYTHON', sys.executable)
+os.environ.setdefault('SPARK_LOCAL_IP', '127.0.0.1')
+submit = os.path.join(os.path.dirname(pyspark.__file__), 'bin', 'spark-submit')
+os.execv(submit, [submit, '--master', 'local[*]', '--conf', 'spark.ui.enabled=false', *sys.argv[1:]])";
 /// The exit code with which the search for pyspark says that there is none.
 const NO_PYSPARK: i32 = 3;
 
@@ -147,8 +155,11 @@ impl Executor {
         staged: &Staged,
     ) -> Result<Command, String> {
         let mut command = self.interpreter(task, job, folder, staged)?;
+        match engine {
+            Engine::PythonShell => command.arg("-u"),
+            Engine::Spark => command.args(["-u", "-c", SPARK_SUBMIT]),
+        };
         command
-            .arg("-u")
             .arg(&staged.script)
             .args(command_line::arguments(task, job, engine));
         Ok(command)
