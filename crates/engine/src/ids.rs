@@ -85,6 +85,12 @@ impl Ids {
         CrawlId(bytes)
     }
 
+    /// Draws only ids that sort after those of a shard's rows, whatever the clock says: for a source that goes on where
+    /// another one ended.
+    pub(crate) fn go_on_after(&mut self, last: DrawnAt) {
+        self.last = self.last.max(last.0);
+    }
+
     fn draw(&mut self, now: Timestamp) -> [u8; ID_BYTES] {
         self.drawn += 1;
         let millis = u64::try_from(now.as_millis()).unwrap_or_default();
@@ -99,7 +105,29 @@ impl Ids {
     }
 }
 
+/// When an id was drawn: the place of its source among all that it has drawn.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct DrawnAt(u64);
+
+impl DrawnAt {
+    fn of(id: &[u8; ID_BYTES]) -> Self {
+        let mut first = [0; 8];
+        first.copy_from_slice(&id[..8]);
+        Self(u64::from_be_bytes(first))
+    }
+}
+
+impl WorkflowRunId {
+    pub(crate) fn drawn_at(&self) -> DrawnAt {
+        DrawnAt::of(&self.0)
+    }
+}
+
 impl JobRunId {
+    pub(crate) fn drawn_at(&self) -> DrawnAt {
+        DrawnAt::of(&self.random)
+    }
+
     /// Which attempt of its activation the run is; 0 is the first.
     #[must_use]
     pub fn attempt(self) -> u32 {

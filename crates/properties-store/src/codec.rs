@@ -6,11 +6,12 @@ use treenail_proto::{
     glue::v1::{GetWorkflowRunPropertiesRequest, GetWorkflowRunPropertiesResponse, PutWorkflowRunPropertiesRequest},
     internal::v1::{self, BatchGetRunPropertiesResponse, SeedRunPropertiesRequest},
 };
-use treenail_rpc::Scope;
+use treenail_rpc::{Caller, Scope};
 
 use crate::{
     error::Error,
     properties::{Properties, Put, Run, RunKey, Seed},
+    recent::Fingerprint,
 };
 
 /// The most runs that one call of the run-scheduler may name.
@@ -33,12 +34,13 @@ pub(crate) fn got(run: Run) -> GetWorkflowRunPropertiesResponse {
 }
 
 /// What a put asks for.
-pub(crate) fn put(scope: Scope, request: PutWorkflowRunPropertiesRequest) -> Result<Put, Error> {
+pub(crate) fn put(caller: Caller, request: PutWorkflowRunPropertiesRequest) -> Result<Put, Error> {
     Ok(Put {
         run: RunKey {
-            scope,
+            scope: caller.scope,
             run_id: required("runId", request.run_id)?,
         },
+        call: caller.invocation.as_deref().map(Fingerprint::of),
         workflow: required("name", request.name)?,
         properties: request.run_properties,
     })

@@ -10,6 +10,7 @@
 pub mod config;
 pub mod error;
 pub mod properties;
+pub mod recent;
 pub mod serve;
 pub mod store;
 

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use treenail_rpc::Scope;
 
+use crate::recent::Fingerprint;
+
 /// Run properties: values by key. Both are text; the gateway has checked their form.
 pub type Properties = BTreeMap<String, String>;
 
@@ -47,6 +49,8 @@ pub struct Put {
     pub workflow: String,
     /// What to add or replace; nothing is ever taken away.
     pub properties: Properties,
+    /// Tells the call from others; `None` when the client does not say which calls are repetitions.
+    pub call: Option<Fingerprint>,
 }
 
 /// How much a run may have.

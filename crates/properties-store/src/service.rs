@@ -81,7 +81,7 @@ impl<S: Store> RunPropertiesService for Service<S> {
         request: Request<PutWorkflowRunPropertiesRequest>,
     ) -> Result<Response<PutWorkflowRunPropertiesResponse>, Status> {
         let caller = Caller::from_request(&request)?;
-        let put = codec::put(caller.scope, request.into_inner())?;
+        let put = codec::put(caller, request.into_inner())?;
         self.shared.store.put(put, self.shared.config.limits()).await?;
         Ok(Response::new(PutWorkflowRunPropertiesResponse {}))
     }

@@ -37,7 +37,7 @@ pub trait Store: Send + Sync + 'static {
         run_ids: Vec<String>,
     ) -> impl Future<Output = Result<BTreeMap<String, Properties>, Error>> + Send;
 
-    /// Lays properties over those of a run.
+    /// Lays properties over those of a run, unless the same call was one of the last that did so.
     ///
     /// # Errors
     /// [`Error::RunNotFound`] when the run was given no properties or is of another workflow, [`Error::TooLarge`] when

@@ -1,6 +1,7 @@
 //! The only clock: the machine's, or one that is moved by hand.
 
 use std::{
+    fmt,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -35,7 +36,16 @@ impl Clock {
     #[must_use]
     pub fn system() -> Clock {
         Clock {
-            source: Source::System(Arc::new(SystemTimeline::start())),
+            source: Source::System(Arc::new(SystemTimeline::start(WallClock(Box::new(wall_ms))))),
+        }
+    }
+
+    /// A clock that follows a wall clock, which tells the milliseconds since the Unix epoch, as [`Clock::system`] follows
+    /// the machine's: for simulations, in which wall clocks are stepped.
+    #[must_use]
+    pub fn following(wall_ms: impl Fn() -> i64 + Send + Sync + 'static) -> Clock {
+        Clock {
+            source: Source::System(Arc::new(SystemTimeline::start(WallClock(Box::new(wall_ms))))),
         }
     }
 
@@ -95,20 +105,31 @@ impl Clock {
 #[derive(Debug)]
 struct SystemTimeline {
     start: Instant,
+    wall: WallClock,
     /// The wall time at `start`, in milliseconds since the epoch: the latest of all readings.
     wall_at_start_ms: AtomicI64,
 }
 
+/// Tells the wall time in milliseconds since the epoch.
+struct WallClock(Box<dyn Fn() -> i64 + Send + Sync>);
+
+impl fmt::Debug for WallClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WallClock").finish_non_exhaustive()
+    }
+}
+
 impl SystemTimeline {
-    fn start() -> SystemTimeline {
+    fn start(wall: WallClock) -> SystemTimeline {
         SystemTimeline {
             start: Instant::now(),
-            wall_at_start_ms: AtomicI64::new(wall_ms()),
+            wall_at_start_ms: AtomicI64::new(wall.0()),
+            wall,
         }
     }
 
     fn now(&self) -> Timestamp {
-        self.reading(wall_ms(), millis(self.start.elapsed()))
+        self.reading(self.wall.0(), millis(self.start.elapsed()))
     }
 
     /// The time when the wall clock says `wall_ms` and `elapsed_ms` have passed since the start.
@@ -147,19 +168,13 @@ fn millis(duration: Duration) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicI64;
-
-    use tokio::time::Instant;
     use treenail_schedule::Timestamp;
 
-    use super::{Clock, SystemTimeline};
+    use super::{Clock, SystemTimeline, WallClock};
 
     #[test]
     fn the_system_clock_follows_the_wall_clock_forward_and_never_back() {
-        let timeline = SystemTimeline {
-            start: Instant::now(),
-            wall_at_start_ms: AtomicI64::new(1_000),
-        };
+        let timeline = SystemTimeline::start(WallClock(Box::new(|| 1_000)));
         // Wall clock, elapsed since the start, what the clock says.
         let rows = [
             (1_000, 0, 1_000),

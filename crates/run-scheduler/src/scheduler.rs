@@ -110,16 +110,18 @@ impl<S: Store> Scheduler<S> {
             let timer = self.next_timer();
             let lease_ends = self.next_lease_end();
             tokio::select! {
+                // In this order, so that a seed gives one run of a simulation; the first of them are seldom ready.
+                biased;
                 () = &mut shutdown => break,
-                received = intake.recv_many(&mut events, BATCH_EVENTS_MAX) => if received == 0 { break },
                 Some(seeded) = self.seeds.next() => self.seeded(seeded),
-                () = wait_until(&clock, timer) => {}
                 () = sleep_until(lease_ends) => self.end_leases(),
                 () = tokio::time::sleep_until(sweep_at) => {
                     sweep_at = Instant::now() + SWEEP_INTERVAL;
                     self.sweep();
                 }
                 Some(_) = self.sweeps.join_next() => {}
+                received = intake.recv_many(&mut events, BATCH_EVENTS_MAX) => if received == 0 { break },
+                () = wait_until(&clock, timer) => {}
             }
             self.tick();
             for event in events.drain(..) {

@@ -5,6 +5,7 @@
 //!
 //! Start reading at [`sqlite::Database`].
 
+pub mod disk;
 pub mod lock;
 pub mod page;
 pub mod sqlite;

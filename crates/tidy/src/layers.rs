@@ -8,6 +8,7 @@ use crate::repository::{File, files, report};
 
 /// The layer of each crate. A crate may depend on crates of lower layers only.
 const LAYERS: &[(&str, u8)] = &[
+    ("treenail-testkit", 6),
     ("treenail", 5),
     ("treenail-control-plane", 4),
     ("treenail-gateway", 4),

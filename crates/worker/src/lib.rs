@@ -15,4 +15,6 @@ mod start;
 mod task;
 
 pub use config::{Config, Deps, Limits};
-pub use start::{Error, run};
+pub use session::Started;
+pub use start::{Error, run, run_with};
+pub use task::Execute;

@@ -23,7 +23,7 @@ use self::{
 use crate::{
     config::{Config, Deps},
     outcome,
-    task::Executor,
+    task::Execute,
 };
 
 /// Tasks that have started and whose start has not been said yet; more wait.
@@ -33,9 +33,9 @@ const HEARTBEAT_MIN: Duration = Duration::from_millis(10);
 
 /// Keeps a stream to the run-scheduler, and the tasks that came over it.
 #[derive(Debug)]
-pub(crate) struct Session {
+pub(crate) struct Session<E> {
     config: Config,
-    executor: Arc<Executor>,
+    executor: Arc<E>,
     link: Link,
     held: Tasks,
     running: JoinSet<(Key, Outcome)>,
@@ -46,15 +46,30 @@ pub(crate) struct Session {
     stop_at: Option<Instant>,
 }
 
+/// Says that what a task asked for runs now.
+#[derive(Debug)]
+pub struct Started {
+    key: Key,
+    starts: mpsc::Sender<Key>,
+}
+
+impl Started {
+    /// Says it; returns once the worker has taken note.
+    pub async fn say(self) {
+        // The session outlives its tasks; were it gone, nobody would hear of the start.
+        drop(self.starts.send(self.key).await);
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Lease {
     length: Duration,
     ends: Instant,
 }
 
-impl Session {
+impl<E: Execute> Session<E> {
     /// A session that is not open yet.
-    pub(crate) fn new(config: Config, deps: Deps, executor: Arc<Executor>) -> Session {
+    pub(crate) fn new(config: Config, deps: Deps, executor: Arc<E>) -> Self {
         Session {
             config,
             executor,
@@ -74,12 +89,16 @@ impl Session {
         let mut again = ticks(self.config.limits.outcome_again);
         while !self.is_done() {
             tokio::select! {
+                // In this order, so that a seed gives one run of a simulation; the first of them are seldom ready.
+                biased;
                 () = &mut shutdown, if self.stop_at.is_none() => self.stop(),
                 () = until(self.stop_at) => {
                     tracing::warn!(tasks = self.held.len(), "the worker stops before all outcomes are acknowledged");
                     return;
                 }
                 () = until(self.lease.map(|lease| lease.ends)) => self.fence(),
+                _ = heartbeat.tick() => self.beat(),
+                _ = again.tick() => self.say_outcomes(),
                 event = self.link.next() => {
                     if let Some(welcome) = self.hear(event) {
                         heartbeat = ticks(millis(welcome.heartbeat_ms).max(HEARTBEAT_MIN));
@@ -87,8 +106,6 @@ impl Session {
                 }
                 Some(key) = self.starts.1.recv() => self.say_started(&key),
                 Some(ended) = self.running.join_next() => self.take_outcome(ended),
-                _ = heartbeat.tick() => self.beat(),
-                _ = again.tick() => self.say_outcomes(),
             }
         }
     }
@@ -172,14 +189,13 @@ impl Session {
         }
         let cancel = self.held.take(key.clone());
         let executor = Arc::clone(&self.executor);
-        let starts = self.starts.0.clone();
+        let started = Started {
+            key: key.clone(),
+            starts: self.starts.0.clone(),
+        };
         let held = key.clone();
         let running = self.running.spawn(async move {
-            let say_started = async || {
-                // The session outlives its tasks; were it gone, nobody would hear of the start.
-                drop(starts.send(key.clone()).await);
-            };
-            let outcome = executor.execute(&task, &cancel, say_started).await;
+            let outcome = executor.execute(&task, &cancel, started).await;
             (key, outcome)
         });
         self.held.attach(&held, running.id());

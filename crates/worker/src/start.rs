@@ -7,7 +7,7 @@ use tokio::{fs, process::Command};
 use crate::{
     config::{Config, Deps},
     session::Session,
-    task::Executor,
+    task::{Execute, Executor},
 };
 
 /// The most slots that a `Hello` may name.
@@ -43,12 +43,17 @@ pub async fn run(mut config: Config, deps: Deps, shutdown: impl Future<Output = 
     if config.worker_id.is_empty() {
         config.worker_id = deps.entropy.uuid().to_string();
     }
-    config.slots = config.slots.clamp(1, SLOTS_MAX);
     prepare_folders(&mut config).await?;
     config.python = interpreter(config.python).await;
     let executor = Executor::start(config.clone(), deps.scheduler.clone()).map_err(Error::Spawner)?;
-    Session::new(config, deps, Arc::new(executor)).run(shutdown).await;
+    run_with(config, deps, executor, shutdown).await;
     Ok(())
+}
+
+/// As [`run`], with an executor of the caller's: for simulations.
+pub async fn run_with<E: Execute>(mut config: Config, deps: Deps, executor: E, shutdown: impl Future<Output = ()>) {
+    config.slots = config.slots.clamp(1, SLOTS_MAX);
+    Session::new(config, deps, Arc::new(executor)).run(shutdown).await;
 }
 
 async fn prepare_folders(config: &mut Config) -> Result<(), Error> {

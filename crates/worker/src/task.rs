@@ -23,6 +23,7 @@ use crate::{
     logs::{Logs, Upload},
     outcome::{self, Engine},
     process::{Group, Spawner},
+    session::Started,
 };
 
 pub(crate) use folder::ATTEMPTS;
@@ -37,6 +38,25 @@ submit = os.path.join(os.path.dirname(pyspark.__file__), 'bin', 'spark-submit')
 os.execv(submit, [submit, '--master', 'local[*]', '--conf', 'spark.ui.enabled=false', *sys.argv[1:]])";
 /// The exit code with which the search for pyspark says that there is none.
 const NO_PYSPARK: i32 = 3;
+
+/// Executes tasks.
+pub trait Execute: Send + Sync + 'static {
+    /// Executes a task to its end; says so when what it asks for runs.
+    ///
+    /// Whenever `cancel` fires, it ends soon.
+    fn execute(
+        &self,
+        task: &Task,
+        cancel: &CancellationToken,
+        started: Started,
+    ) -> impl Future<Output = Outcome> + Send;
+}
+
+impl Execute for Executor {
+    async fn execute(&self, task: &Task, cancel: &CancellationToken, started: Started) -> Outcome {
+        Executor::execute(self, task, cancel, async || started.say().await).await
+    }
+}
 
 /// Executes tasks, as many at once as there are slots.
 #[derive(Debug)]

@@ -7,6 +7,7 @@ use std::{
 
 use treenail_proto::{glue::v1::Trigger, internal::v1::Plan};
 use treenail_rpc::Scope;
+use treenail_storage::disk::{Disk, Failed};
 
 use super::{
     Change, Changes, CommitError, Effect, Error, Filter, Publication, Row, Store, Stored, Tagged, Version, codec,
@@ -17,6 +18,7 @@ use crate::kind::{Definition, Kind};
 #[derive(Debug, Clone, Default)]
 pub struct MemoryStore {
     state: Arc<Mutex<State>>,
+    disk: Disk,
 }
 
 /// How a commit fails on demand.
@@ -45,6 +47,15 @@ struct Held {
 }
 
 impl MemoryStore {
+    /// A store without definitions, on a disk.
+    #[must_use]
+    pub fn on(disk: Disk) -> Self {
+        Self {
+            disk,
+            ..Self::default()
+        }
+    }
+
     /// Makes the next commit that no earlier failure was meant for fail.
     pub fn fail_next_commit(&self, failure: Failure) {
         self.lock().failures.push_back(failure);
@@ -62,6 +73,18 @@ impl MemoryStore {
         }
     }
 
+    fn commit_now(&self, changes: Changes) -> Result<u64, CommitError> {
+        let mut state = self.lock();
+        match state.failures.pop_front() {
+            None => state.commit(changes),
+            Some(Failure::Refused) => Err(Error("told to fail".to_owned()).into()),
+            Some(Failure::AnswerLost) => {
+                state.commit(changes)?;
+                Err(Error("told to lose the answer".to_owned()).into())
+            }
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -75,6 +98,12 @@ impl MemoryStore {
         } else {
             Ok(state)
         }
+    }
+}
+
+impl From<Failed> for Error {
+    fn from(failed: Failed) -> Self {
+        Error(failed.to_string())
     }
 }
 
@@ -131,15 +160,10 @@ impl Store for MemoryStore {
 
     async fn commit(&self, changes: Changes) -> Result<u64, CommitError> {
         tokio::task::yield_now().await;
-        let mut state = self.lock();
-        match state.failures.pop_front() {
-            None => state.commit(changes),
-            Some(Failure::Refused) => Err(Error("told to fail".to_owned()).into()),
-            Some(Failure::AnswerLost) => {
-                state.commit(changes)?;
-                Err(Error("told to lose the answer".to_owned()).into())
-            }
-        }
+        let write = self.disk.begin().await.map_err(Error::from)?;
+        let committed = self.commit_now(changes)?;
+        write.end().await.map_err(Error::from)?;
+        Ok(committed)
     }
 
     async fn outbox(&self, limit: usize) -> Result<Vec<Publication>, Error> {

@@ -203,7 +203,13 @@ impl World {
         // No two lives of a server draw the same ids.
         self.restarts = self.restarts.wrapping_add(1);
         let seed = [self.restarts.wrapping_add(1); 32];
-        self.shard = Shard::rebuild("000000000000", "us-east-1", policy(), seed, snapshot);
+        let rebuilt = Shard::rebuild("000000000000", "us-east-1", policy(), seed, snapshot);
+        assert_eq!(
+            self.shard.difference_from(&rebuilt),
+            None,
+            "what a restart finds is not what was there"
+        );
+        self.shard = rebuilt;
         self.shard.check_invariants().unwrap();
         self.unseeded.clear();
         self.ready.clear();

@@ -6,17 +6,20 @@ use std::{
 };
 
 use treenail_rpc::Scope;
+use treenail_storage::disk::{Disk, Failed};
 
 use super::Store;
 use crate::{
     error::Error,
     properties::{Limits, Properties, Put, Run, RunKey, Seed, Size},
+    recent::Recent,
 };
 
 /// Keeps properties in memory; clones share them, so that a clone is what outlives a service that crashed.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
     state: Arc<Mutex<State>>,
+    disk: Disk,
 }
 
 /// When a write fails.
@@ -29,11 +32,17 @@ pub enum Failure {
 }
 
 /// What becomes of runs: `None` forgets one.
-type Changes = BTreeMap<RunKey, Option<Run>>;
+type Changes = BTreeMap<RunKey, Option<Held>>;
+
+#[derive(Clone, Debug)]
+struct Held {
+    run: Run,
+    recent: Recent,
+}
 
 #[derive(Debug, Default)]
 struct State {
-    runs: BTreeMap<RunKey, Run>,
+    runs: BTreeMap<RunKey, Held>,
     failures: VecDeque<Failure>,
 }
 
@@ -42,6 +51,15 @@ impl Memory {
     #[must_use]
     pub fn new() -> Memory {
         Memory::default()
+    }
+
+    /// A store without runs, on a disk.
+    #[must_use]
+    pub fn on(disk: Disk) -> Memory {
+        Memory {
+            disk,
+            ..Memory::default()
+        }
     }
 
     /// Lets the next write fail that would take effect; called twice, the two next.
@@ -70,19 +88,26 @@ impl Memory {
     }
 }
 
-impl State {
-    fn apply(&mut self, changes: Changes) {
-        for (key, run) in changes {
-            match run {
-                Some(run) => self.runs.insert(key, run),
-                None => self.runs.remove(&key),
-            };
+impl Memory {
+    fn put_now(&self, put: Put, limits: Limits) -> Result<(), Error> {
+        let state = self.state();
+        let found = state
+            .runs
+            .get(&put.run)
+            .filter(|held| held.run.workflow == put.workflow);
+        let Held { mut run, mut recent } = found.ok_or(Error::RunNotFound)?.clone();
+        if let Some(call) = put.call {
+            if recent.contains(call) {
+                return Ok(());
+            }
+            recent.remember(call);
         }
+        run.properties.extend(put.properties);
+        limits.check(Size::of(&run.properties))?;
+        Memory::commit(state, [(put.run, Some(Held { run, recent }))].into())
     }
-}
 
-impl Store for Memory {
-    async fn seed(&self, seeds: Vec<Seed>) -> Result<(), Error> {
+    fn seed_now(&self, seeds: Vec<Seed>) -> Result<(), Error> {
         let state = self.state();
         let mut planted = Changes::new();
         for seed in seeds {
@@ -103,22 +128,50 @@ impl Store for Memory {
                         run_id,
                     })
                 })
-                .map(|run| run.properties.clone());
+                .map(|held| held.run.properties.clone());
             let mut properties = copied.unwrap_or_default();
             properties.extend(seed.properties);
             planted.insert(
                 seed.run,
-                Some(Run {
-                    workflow: seed.workflow,
-                    properties,
+                Some(Held {
+                    run: Run {
+                        workflow: seed.workflow,
+                        properties,
+                    },
+                    recent: Recent::default(),
                 }),
             );
         }
         Memory::commit(state, planted)
     }
+}
+
+impl State {
+    fn apply(&mut self, changes: Changes) {
+        for (key, run) in changes {
+            match run {
+                Some(run) => self.runs.insert(key, run),
+                None => self.runs.remove(&key),
+            };
+        }
+    }
+}
+
+impl From<Failed> for Error {
+    fn from(failed: Failed) -> Self {
+        Error::Store(failed.into())
+    }
+}
+
+impl Store for Memory {
+    async fn seed(&self, seeds: Vec<Seed>) -> Result<(), Error> {
+        let write = self.disk.begin().await?;
+        self.seed_now(seeds)?;
+        Ok(write.end().await?)
+    }
 
     async fn get(&self, run: &RunKey) -> Result<Option<Run>, Error> {
-        Ok(self.state().runs.get(run).cloned())
+        Ok(self.state().runs.get(run).map(|held| held.run.clone()))
     }
 
     async fn get_many(&self, scope: &Scope, run_ids: Vec<String>) -> Result<BTreeMap<String, Properties>, Error> {
@@ -128,19 +181,16 @@ impl Store for Memory {
                 scope: scope.clone(),
                 run_id,
             };
-            let properties = state.runs.get(&key)?.properties.clone();
+            let properties = state.runs.get(&key)?.run.properties.clone();
             Some((key.run_id, properties))
         });
         Ok(found.collect())
     }
 
     async fn put(&self, put: Put, limits: Limits) -> Result<(), Error> {
-        let state = self.state();
-        let found = state.runs.get(&put.run).filter(|run| run.workflow == put.workflow);
-        let mut run = found.ok_or(Error::RunNotFound)?.clone();
-        run.properties.extend(put.properties);
-        limits.check(Size::of(&run.properties))?;
-        Memory::commit(state, [(put.run, Some(run))].into())
+        let write = self.disk.begin().await?;
+        self.put_now(put, limits)?;
+        Ok(write.end().await?)
     }
 
     async fn forget(&self, scope: &Scope, run_ids: Vec<String>) -> Result<(), Error> {
@@ -153,7 +203,9 @@ impl Store for Memory {
                 None,
             )
         });
-        Memory::commit(self.state(), forgotten.collect())
+        let write = self.disk.begin().await?;
+        Memory::commit(self.state(), forgotten.collect())?;
+        Ok(write.end().await?)
     }
 }
 

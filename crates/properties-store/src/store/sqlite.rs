@@ -10,14 +10,23 @@ use super::Store;
 use crate::{
     error::Error,
     properties::{Limits, Properties, Put, Run, RunKey, Seed, Size},
+    recent::{Fingerprint, Recent},
 };
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    name: "0001_create_runs",
-    sql: include_str!("../../migrations/sqlite/0001_create_runs.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        name: "0001_create_runs",
+        sql: include_str!("../../migrations/sqlite/0001_create_runs.sql"),
+    },
+    Migration {
+        name: "0002_add_recent_puts",
+        sql: include_str!("../../migrations/sqlite/0002_add_recent_puts.sql"),
+    },
+];
 
 const FIND_RUN: &str = "SELECT id, workflow FROM runs WHERE account = ?1 AND region = ?2 AND run_id = ?3";
+const RECENT_PUTS: &str = "SELECT recent_puts FROM runs WHERE id = ?1";
+const SET_RECENT_PUTS: &str = "UPDATE runs SET recent_puts = ?2 WHERE id = ?1";
 const INSERT_RUN: &str = "INSERT INTO runs (account, region, run_id, workflow) VALUES (?1, ?2, ?3, ?4)
     ON CONFLICT (account, region, run_id) DO NOTHING RETURNING id";
 const DELETE_RUN: &str = "DELETE FROM runs WHERE account = ?1 AND region = ?2 AND run_id = ?3";
@@ -90,6 +99,11 @@ impl Store for Sqlite {
         let job = move |connection: &Connection| {
             let found = find(connection, &put.run)?.filter(|(_, workflow)| *workflow == put.workflow);
             let (id, _) = found.ok_or(Error::RunNotFound)?;
+            if let Some(call) = put.call
+                && !is_first(connection, id, call)?
+            {
+                return Ok(());
+            }
             put_all(connection, id, &put.properties)?;
             // An error undoes what was put.
             Ok(limits.check(size(connection, id)?)?)
@@ -134,6 +148,21 @@ fn put_all(connection: &Connection, id: i64, properties: &Properties) -> Result<
         put.execute(params![id, key, value])?;
     }
     Ok(())
+}
+
+/// Whether a call comes for the first time; remembers it.
+fn is_first(connection: &Connection, id: i64, call: Fingerprint) -> rusqlite::Result<bool> {
+    let mut recent = connection
+        .prepare_cached(RECENT_PUTS)?
+        .query_row([id], |row| row.get(0).map(Recent::from_bytes))?;
+    if recent.contains(call) {
+        return Ok(false);
+    }
+    recent.remember(call);
+    connection
+        .prepare_cached(SET_RECENT_PUTS)?
+        .execute(params![id, recent.as_bytes()])?;
+    Ok(true)
 }
 
 /// The run's number and its workflow.

@@ -8,6 +8,7 @@ use super::Store;
 use crate::{
     error::Error,
     properties::{Limits, Properties, Put, Run, RunKey, Seed, TooLarge},
+    recent::Fingerprint,
 };
 
 const LIMITS: Limits = Limits {
@@ -27,6 +28,7 @@ pub(crate) async fn all<S: Store>(mut make: impl AsyncFnMut() -> S) {
     a_forgotten_run_is_gone_and_its_neighbours_stay(&make().await).await;
     texts_come_back_as_they_were(&make().await).await;
     puts_at_the_same_time_are_all_kept(&make().await).await;
+    a_repetition_that_comes_late_changes_nothing(&make().await).await;
 }
 
 async fn a_seeded_run_has_its_properties(store: &impl Store) {
@@ -109,6 +111,22 @@ async fn a_put_is_laid_over_what_is_there(store: &impl Store) {
         store.get(&key("wr_1")).await.unwrap(),
         Some(run(&[("a", "1"), ("b", "2"), ("c", "2")]))
     );
+}
+
+async fn a_repetition_that_comes_late_changes_nothing(store: &impl Store) {
+    seed_one(store).await.unwrap();
+    let of_call = |value: &str, call: &str| Put {
+        call: Some(Fingerprint::of(call)),
+        ..put("wr_one", &[("value", value)])
+    };
+    store.put(of_call("first", "1"), LIMITS).await.unwrap();
+    store.put(of_call("second", "2"), LIMITS).await.unwrap();
+    store.put(of_call("first", "1"), LIMITS).await.unwrap();
+    assert_eq!(value(store).await.as_deref(), Some("second"));
+    // What does not say which call it is of is never a repetition.
+    put_one(store, "third").await.unwrap();
+    put_one(store, "third").await.unwrap();
+    assert_eq!(value(store).await.as_deref(), Some("third"));
 }
 
 async fn a_put_that_is_refused_changes_nothing(store: &impl Store) {
@@ -304,6 +322,7 @@ fn seed(run_id: &str, pairs: &[(&str, &str)]) -> Seed {
 
 fn put(run_id: &str, pairs: &[(&str, &str)]) -> Put {
     Put {
+        call: None,
         run: key(run_id),
         workflow: "nightly".to_owned(),
         properties: properties(pairs),

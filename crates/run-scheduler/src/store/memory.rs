@@ -8,6 +8,7 @@ use std::{
 use prost::Message as _;
 use treenail_proto::internal::v1::{StoredCopies, StoredJobRun};
 use treenail_rpc::Scope;
+use treenail_storage::disk::{Disk, Failed};
 
 use super::{
     BatchRow, BookmarkRow, Changes, CopiesRow, CrawlRow, Error, EventRow, InvocationRow, JobRunRow, PlanKind, PlanRow,
@@ -27,6 +28,7 @@ pub enum Failure {
 #[derive(Debug, Clone, Default)]
 pub struct MemoryStore {
     shared: Arc<Mutex<Shared>>,
+    disk: Disk,
 }
 
 #[derive(Debug, Default)]
@@ -52,6 +54,15 @@ struct Tables {
 }
 
 impl MemoryStore {
+    /// A store without rows, on a disk.
+    #[must_use]
+    pub fn on(disk: Disk) -> Self {
+        Self {
+            disk,
+            ..Self::default()
+        }
+    }
+
     /// Makes the next commit fail.
     pub fn fail_next_commit(&self, failure: Failure) {
         self.lock().failure = Some(failure);
@@ -62,7 +73,14 @@ impl MemoryStore {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write<T>(&self, write: impl FnOnce(&mut Tables) -> T) -> Result<T, Error> {
+    async fn write<T>(&self, write: impl FnOnce(&mut Tables) -> T) -> Result<T, Error> {
+        let on_disk = self.disk.begin().await?;
+        let written = self.write_now(write)?;
+        on_disk.end().await?;
+        Ok(written)
+    }
+
+    fn write_now<T>(&self, write: impl FnOnce(&mut Tables) -> T) -> Result<T, Error> {
         let mut shared = self.lock();
         let failure = shared.failure.take();
         if failure == Some(Failure::BeforeCommit) {
@@ -80,9 +98,15 @@ impl MemoryStore {
     }
 }
 
+impl From<Failed> for Error {
+    fn from(failed: Failed) -> Self {
+        Error::Commit(failed.to_string())
+    }
+}
+
 impl Store for MemoryStore {
     async fn commit(&self, changes: Changes) -> Result<(), Error> {
-        self.write(|tables| tables.apply(changes))
+        self.write(|tables| tables.apply(changes)).await
     }
 
     async fn load(&self) -> Result<Vec<StoredScope>, Error> {
@@ -163,10 +187,11 @@ impl Store for MemoryStore {
             }
             found == version
         })
+        .await
     }
 
     async fn prune(&self, before_ms: i64, limit: usize) -> Result<Vec<(Scope, String)>, Error> {
-        self.write(|tables| tables.prune(before_ms, limit))
+        self.write(|tables| tables.prune(before_ms, limit)).await
     }
 }
 

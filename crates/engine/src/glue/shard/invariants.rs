@@ -42,6 +42,23 @@ impl Shard {
         Ok(())
     }
 
+    /// The first part in which two shards differ, apart from where their ids come from: none between a shard and the one
+    /// that is rebuilt from its rows.
+    #[must_use]
+    pub fn difference_from(&self, other: &Self) -> Option<String> {
+        macro_rules! compare {
+            ($($part:ident),*) => {
+                $(if self.$part != other.$part {
+                    return Some(format!("{}: {:#?}\nand {:#?}", stringify!($part), self.$part, other.$part));
+                })*
+            };
+        }
+        compare!(
+            jobs, slots, workflows, triggers, watchers, runs, chains, job_runs, timers, work
+        );
+        None
+    }
+
     fn check_slots(&self) -> Result<(), String> {
         let mut taken: BTreeMap<&str, u32> = BTreeMap::new();
         for run in self.job_runs.values().filter(|run| run.state != JobRunState::Waiting) {

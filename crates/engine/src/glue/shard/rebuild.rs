@@ -58,6 +58,11 @@ impl Shard {
         shard.restore_timers(&snapshot.schedules, snapshot.batches);
 
         let mut job_runs = snapshot.job_runs;
+        let last_of_runs = snapshot.runs.iter().map(|(record, _)| record.id.drawn_at()).max();
+        let last_of_job_runs = job_runs.iter().map(|run| run.id.drawn_at()).max();
+        if let Some(last) = last_of_runs.max(last_of_job_runs) {
+            shard.ids.go_on_after(last);
+        }
         job_runs.sort_by_key(|run| (run.started_at, run.id));
         let copies: BTreeMap<WorkflowRunId, CopiedNodes> =
             snapshot.copies.into_iter().map(|copies| (copies.run, copies)).collect();
