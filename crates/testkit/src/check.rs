@@ -38,12 +38,15 @@ pub struct Violation(pub String);
 pub fn all(evidence: &Evidence<'_>) -> Result<(), Violation> {
     durable::what_was_acknowledged_is_there(evidence)?;
     once::a_call_has_one_effect(evidence)?;
+    once::a_node_starts_once(evidence)?;
     once::an_attempt_has_one_outcome(evidence)?;
     once::a_task_is_handed_out_once_under_a_token(evidence)?;
     graph::what_had_to_run_ran(evidence)?;
     graph::attempts_are_in_order(evidence)?;
+    graph::nothing_starts_after_a_stop(evidence)?;
     statistics::counts_are_right(evidence)?;
     limits::no_more_runs_than_allowed(evidence)?;
+    limits::no_more_attempts_than_allowed(evidence)?;
     linear::properties_are_linearizable(evidence)?;
     cron::each_tick_starts_one_run(evidence)
 }

@@ -9,6 +9,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use tokio::{sync::Notify, task::JoinHandle, time::Instant};
@@ -20,6 +21,7 @@ use treenail_storage::disk::{Disk, Fate};
 
 use self::freeze::Freezer;
 use crate::{
+    check::Violation,
     executor::{Executions, Waiting},
     network::Network,
     node::Node,
@@ -84,6 +86,8 @@ struct Trouble {
 struct Worker {
     id: String,
     freezer: Freezer,
+    frozen_until: Instant,
+    is_lost: bool,
     work: Option<JoinHandle<()>>,
 }
 
@@ -112,6 +116,8 @@ impl Cluster {
             cluster.workers.push(Worker {
                 id: format!("worker-{number}"),
                 freezer: Freezer::default(),
+                frozen_until: Instant::now(),
+                is_lost: false,
                 work: None,
             });
             cluster.start_worker(number);
@@ -131,8 +137,11 @@ impl Cluster {
             self.start_control_plane();
         }
         for number in 0..self.workers.len() {
-            self.workers[number].freezer.thaw();
-            if self.workers[number].work.as_ref().is_none_or(JoinHandle::is_finished) {
+            if self.workers[number].frozen_until <= Instant::now() {
+                self.workers[number].freezer.thaw();
+            }
+            let is_down = self.workers[number].work.as_ref().is_none_or(JoinHandle::is_finished);
+            if is_down && !self.workers[number].is_lost {
                 self.start_worker(number);
             }
         }
@@ -145,11 +154,28 @@ impl Cluster {
         }
     }
 
-    /// Stops a worker in the middle of whatever it does, until the next [`Cluster::revive`]; its jobs go on.
-    pub fn freeze_worker(&mut self, number: usize) {
-        if let Some(worker) = self.workers.get(number) {
-            worker.freezer.freeze();
+    /// Crashes a worker whose machine never comes back.
+    pub fn lose_worker(&mut self, number: usize) {
+        self.crash_worker(number);
+        if let Some(worker) = self.workers.get_mut(number) {
+            worker.is_lost = true;
         }
+    }
+
+    /// Stops a worker in the middle of whatever it does, until a [`Cluster::revive`] after some time; its jobs go on.
+    pub fn freeze_worker(&mut self, number: usize, time: Duration) {
+        if let Some(worker) = self.workers.get_mut(number) {
+            worker.freezer.freeze();
+            worker.frozen_until = Instant::now() + time;
+        }
+    }
+
+    /// Lets all workers go on.
+    pub fn thaw(&mut self) {
+        for worker in &mut self.workers {
+            worker.frozen_until = Instant::now();
+        }
+        self.revive();
     }
 
     /// How many workers there are.
@@ -250,6 +276,18 @@ impl Cluster {
 
     fn entropy(&self) -> Entropy {
         self.random.entropy()
+    }
+
+    /// No process may have panicked, whatever went wrong.
+    ///
+    /// # Errors
+    /// The first one that has.
+    pub fn check_panics(&self) -> Result<(), Violation> {
+        let nodes = [&self.control_plane, &self.run_scheduler, &self.properties_store];
+        match nodes.into_iter().find(|node| node.has_panicked()) {
+            Some(node) => Err(Violation(format!("{} panicked", node.name()))),
+            None => Ok(()),
+        }
     }
 
     /// A channel for clients to a process.

@@ -16,6 +16,9 @@ pub const OUTCOME: &str = "--outcome";
 /// The argument that says how long a job takes at the most, in milliseconds.
 pub const DURATION_MS: &str = "--duration-ms";
 
+/// What the error of a job says that failed as its arguments say.
+pub const AS_ASKED: &str = "as the arguments say";
+
 /// One time that a worker executed a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Execution {
@@ -88,7 +91,7 @@ impl Execute for Waiting {
         let waited = cancel.run_until_cancelled(tokio::time::sleep(duration)).await;
         let (ended, error_message) = match (waited, fails) {
             (None, _) => (Ended::Cancelled, ""),
-            (Some(()), true) => (Ended::Failed, "as the arguments say"),
+            (Some(()), true) => (Ended::Failed, AS_ASKED),
             (Some(()), false) => (Ended::Succeeded, ""),
         };
         self.executions.end(execution, ended);

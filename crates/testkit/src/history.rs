@@ -97,6 +97,8 @@ pub struct End {
     pub job_runs: Vec<JobRun>,
     /// How many runs of each workflow may run at once.
     pub max_concurrent_runs: BTreeMap<String, i64>,
+    /// How often each job may be tried again.
+    pub max_retries: BTreeMap<String, i64>,
     /// Whether the wall clock was set back on the way.
     pub clock_went_back: bool,
 }

@@ -1,7 +1,14 @@
 //! A process of the simulation: it runs, crashes, and comes back as another incarnation over the same disk.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
+use futures::FutureExt as _;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use treenail_rpc::Channel;
@@ -11,6 +18,7 @@ use treenail_rpc::Channel;
 pub struct Node {
     name: &'static str,
     incarnation: Arc<Mutex<Option<Running>>>,
+    has_panicked: Arc<AtomicBool>,
 }
 
 /// What a running process is to those who call it.
@@ -35,6 +43,7 @@ impl Node {
         Node {
             name,
             incarnation: Arc::default(),
+            has_panicked: Arc::default(),
         }
     }
 
@@ -51,9 +60,13 @@ impl Node {
             crashed: CancellationToken::new(),
         };
         let crashed = incarnation.crashed.clone();
+        let has_panicked = Arc::clone(&self.has_panicked);
         let work = work.map(|work| {
             tokio::spawn(async move {
-                let _ended = crashed.run_until_cancelled(work).await;
+                let work = AssertUnwindSafe(crashed.run_until_cancelled(work));
+                if work.catch_unwind().await.is_err() {
+                    has_panicked.store(true, Ordering::Relaxed);
+                }
                 crashed.cancel();
             })
         });
@@ -68,6 +81,12 @@ impl Node {
                 work.abort();
             }
         }
+    }
+
+    /// Whether it ever panicked: no fault is an excuse for that.
+    #[must_use]
+    pub fn has_panicked(&self) -> bool {
+        self.has_panicked.load(Ordering::Relaxed)
     }
 
     /// What runs now.

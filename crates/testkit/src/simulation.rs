@@ -8,7 +8,7 @@ use crate::{
     check::{self, Evidence, Violation},
     client::Client,
     cluster::Cluster,
-    history::{Call, End, History},
+    history::{Answer, Call, End, History},
     network::Weather,
     random::Random,
     workload::{Workload, working_time},
@@ -19,9 +19,15 @@ const CALLS: u32 = 40;
 /// How many clients there are.
 const CLIENTS: usize = 3;
 /// How many workers there are.
-const WORKERS: usize = 2;
+const WORKERS: usize = 3;
 /// How long passes between two faults of processes at the most, in milliseconds.
 const FAULT_MS_MAX: u64 = 2_500;
+/// How long a worker is frozen at the most, in milliseconds: longer than a lease.
+const FREEZE_MS_MAX: u64 = 60_000;
+/// How often a job is tried to be started in the end.
+const PROBES_MAX: u32 = 20;
+/// How long passes between two of these.
+const PROBE_PAUSE: Duration = Duration::from_secs(15);
 /// How long everything has to heal, once nothing goes wrong any more.
 const HEALING: Duration = Duration::from_secs(600);
 
@@ -84,10 +90,11 @@ async fn simulate(seed: u64) -> Report {
     chaos.reign(&mut cluster, working_time(CALLS) / 2).await;
     cluster.network.set_weather(Weather::default());
     cluster.set_disk_trouble(2, 0);
-    cluster.revive();
+    cluster.thaw();
     while let Some(ended) = clients.join_next().await {
         ended.expect("a client does not panic");
     }
+    let healed = probe(&client, &workload).await;
     let mut end = settle(&client, &workload, &mut cluster).await;
     end.clock_went_back = cluster.clock_went_back();
     read_properties(&client, &end).await;
@@ -102,7 +109,9 @@ async fn simulate(seed: u64) -> Report {
         simulated: began.elapsed(),
         operations: operations.len(),
         runs: end.runs.len(),
-        judgement: check::all(&evidence),
+        judgement: healed
+            .and_then(|()| cluster.check_panics())
+            .and_then(|()| check::all(&evidence)),
         trace: format!("{evidence:#?}"),
     }
 }
@@ -142,12 +151,14 @@ impl Chaos {
 
     fn strike(&self, cluster: &mut Cluster) {
         let worker = usize::try_from(self.random.below(WORKERS as u64)).unwrap_or_default();
-        match self.random.below(10) {
+        match self.random.below(11) {
+            // Never all of them.
+            10 if self.random.happens(300) => cluster.lose_worker(WORKERS - 1),
             0 | 1 => cluster.run_scheduler.crash(),
             2 => cluster.properties_store.crash(),
             3 => cluster.control_plane.crash(),
             4 => cluster.crash_worker(worker),
-            5 => cluster.freeze_worker(worker),
+            5 => cluster.freeze_worker(worker, self.random.up_to_ms(FREEZE_MS_MAX)),
             6 => {
                 // Up to three minutes, either way.
                 let by = i64::try_from(self.random.below(360_001)).unwrap_or_default() - 180_000;
@@ -181,6 +192,32 @@ impl Chaos {
     }
 }
 
+/// Sees whether every job can be started once all is well: a slot that leaked stays taken.
+async fn probe(client: &Client, workload: &Workload) -> Result<(), Violation> {
+    for job in &workload.jobs {
+        let mut refusals = Vec::new();
+        for attempt in 0..PROBES_MAX {
+            let call = Call::StartJobRun {
+                job: job.clone(),
+                tag: format!("probe-{job}-{attempt}"),
+            };
+            match client.perform(call).await {
+                Answer::Done(_) => {
+                    refusals.clear();
+                    break;
+                }
+                refusal => refusals.push(refusal),
+            }
+            // Clients' runs may still be at work.
+            tokio::time::sleep(PROBE_PAUSE).await;
+        }
+        if let Some(refusal) = refusals.last() {
+            return Err(Violation(format!("{job} cannot be started any more: {refusal:?}")));
+        }
+    }
+    Ok(())
+}
+
 /// Waits until all that runs has ended, or should have by now.
 async fn settle(client: &Client, workload: &Workload, cluster: &mut Cluster) -> End {
     let deadline = tokio::time::Instant::now() + HEALING;
@@ -204,6 +241,7 @@ async fn settle(client: &Client, workload: &Workload, cluster: &mut Cluster) -> 
 async fn read(client: &Client, workload: &Workload) -> Option<End> {
     let mut end = End {
         max_concurrent_runs: workload.max_concurrent_runs.clone(),
+        max_retries: workload.max_retries.clone(),
         ..End::default()
     };
     for workflow in &workload.workflows {

@@ -1,6 +1,10 @@
 //! What runs in a simulation: random workflows, and clients that do random things with them.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use tonic::Status;
 use treenail_proto::glue::v1::{
@@ -33,6 +37,10 @@ pub struct Workload {
     pub jobs: Vec<String>,
     /// How many runs of each workflow may run at once.
     pub max_concurrent_runs: BTreeMap<String, i64>,
+    /// How often each job may be tried again.
+    pub max_retries: BTreeMap<String, i64>,
+    /// The runs that clients have started; all of them read and write the properties of the last ones.
+    started: Arc<Mutex<Vec<String>>>,
 }
 
 impl Workload {
@@ -43,8 +51,7 @@ impl Workload {
     pub async fn define(control_plane: &Channel, random: &Random) -> Result<Workload, Status> {
         let definer = Definer { control_plane, random };
         let mut workload = Workload::default();
-        definer.job(SHARED_JOB, 1, 0).await?;
-        workload.jobs.push(SHARED_JOB.to_owned());
+        definer.job(SHARED_JOB, (1, 0), &mut workload).await?;
         for number in 0..=random.below(3) {
             definer.workflow(&format!("w{number}"), &mut workload).await?;
         }
@@ -54,29 +61,32 @@ impl Workload {
     /// Does random things with the workflows, one after another.
     pub async fn exercise(&self, client: &Client, name: &str, calls: u32) {
         let random = &client.random;
-        let mut runs: Vec<String> = Vec::new();
         for number in 0..calls {
             tokio::time::sleep(random.up_to_ms(PAUSE_MS_MAX)).await;
             let tag = format!("{name}-{number}");
-            let Some(call) = self.next_call(random, &runs, tag) else {
+            let Some(call) = self.next_call(random, &self.started(), tag) else {
                 continue;
             };
             let starts_run = matches!(call, Call::StartWorkflowRun { .. });
             if let (Answer::Done(Some(run)), true) = (client.perform(call).await, starts_run) {
-                runs.push(run);
+                self.started().push(run);
             }
         }
+    }
+
+    fn started(&self) -> MutexGuard<'_, Vec<String>> {
+        self.started.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn next_call(&self, random: &Random, runs: &[String], tag: String) -> Option<Call> {
         let kind = random.below(100);
         let run = || random.one_of(&runs[runs.len().saturating_sub(2)..]).cloned();
         match kind {
-            0..35 => Some(Call::StartWorkflowRun {
+            0..30 => Some(Call::StartWorkflowRun {
                 workflow: random.one_of(&self.workflows)?.clone(),
                 tag,
             }),
-            35..55 => Some(Call::Put {
+            30..55 => Some(Call::Put {
                 run: run()?,
                 key: format!("key-{}", random.below(2)),
                 value: tag,
@@ -116,8 +126,8 @@ impl Definer<'_> {
                 SHARED_JOB.to_owned()
             } else {
                 let job = format!("{name}-j{number}");
-                self.job(&job, 1 + self.random.below(3), self.random.below(3)).await?;
-                workload.jobs.push(job.clone());
+                self.job(&job, (1 + self.random.below(3), self.random.below(3)), workload)
+                    .await?;
                 job
             };
             let watched = self.watched(&jobs);
@@ -130,7 +140,13 @@ impl Definer<'_> {
         Ok(())
     }
 
-    async fn job(&self, name: &str, max_concurrent_runs: u64, max_retries: u64) -> Result<(), Status> {
+    /// A job with so many runs at once, and retries.
+    async fn job(
+        &self,
+        name: &str,
+        (max_concurrent_runs, max_retries): (u64, u64),
+        workload: &mut Workload,
+    ) -> Result<(), Status> {
         let outcome = if self.random.happens(600) { "succeeded" } else { "mixed" };
         let duration = self.random.one_of(&JOB_MS_MAX).copied().unwrap_or_default();
         let request = CreateJobRequest {
@@ -154,6 +170,9 @@ impl Definer<'_> {
         JobServiceClient::new(self.control_plane.clone())
             .create_job(request_of(request))
             .await?;
+        workload.jobs.push(name.to_owned());
+        let max_retries = i64::try_from(max_retries).unwrap_or(i64::MAX);
+        workload.max_retries.insert(name.to_owned(), max_retries);
         Ok(())
     }
 
@@ -171,10 +190,10 @@ impl Definer<'_> {
         let condition = |job| Condition {
             logical_operator: Some(LogicalOperator::Equals.into()),
             job_name: Some(job),
-            state: Some(if self.random.happens(800) {
-                JobRunState::Succeeded.into()
-            } else {
-                JobRunState::Failed.into()
+            state: Some(match self.random.below(10) {
+                0 => JobRunState::Stopped.into(),
+                1 | 2 => JobRunState::Failed.into(),
+                _ => JobRunState::Succeeded.into(),
             }),
             ..Condition::default()
         };

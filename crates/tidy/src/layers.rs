@@ -20,6 +20,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("treenail-aws-json", 2),
     ("treenail-proto", 2),
     ("treenail-engine", 1),
+    ("treenail-planted", 0),
     ("treenail-schedule", 0),
 ];
 

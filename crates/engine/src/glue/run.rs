@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use treenail_planted::{Bug, is_planted};
+
 use super::{
     history::{EventKind, HistoryEvent},
     output::Output,
@@ -269,7 +271,10 @@ impl WorkflowRun {
         };
         !progress.is_latched
             && match predicate.logical {
-                Logical::And => progress.met.len() == predicate.conditions.len(),
+                Logical::And => {
+                    let missing = predicate.conditions.len() - progress.met.len();
+                    missing == 0 || missing == 1 && is_planted(Bug::AndMissesOne)
+                }
                 Logical::Any => !progress.met.is_empty(),
             }
     }

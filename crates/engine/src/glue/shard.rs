@@ -19,6 +19,7 @@ use std::{
 };
 
 pub use rebuild::Snapshot;
+use treenail_planted::{Bug, is_planted};
 
 use super::{
     chain::Chain,
@@ -68,6 +69,8 @@ pub struct Shard {
     /// The conditional triggers outside workflows, by what they watch.
     watchers: BTreeMap<Component, BTreeSet<String>>,
     runs: BTreeMap<WorkflowRunId, WorkflowRun>,
+    /// The runs that were refused, until their properties are in place.
+    refused: BTreeMap<WorkflowRunId, WorkflowRun>,
     chains: BTreeMap<ChainId, Chain>,
     /// The job runs that have not ended, or wait for their retry.
     job_runs: BTreeMap<JobRunId, JobRun>,
@@ -155,6 +158,7 @@ impl Shard {
             triggers: BTreeMap::new(),
             watchers: BTreeMap::new(),
             runs: BTreeMap::new(),
+            refused: BTreeMap::new(),
             chains: BTreeMap::new(),
             job_runs: BTreeMap::new(),
             timers: Timers::default(),
@@ -266,12 +270,13 @@ impl Shard {
         let seeds = self
             .runs
             .values()
-            .filter(|run| !run.record.is_seeded)
+            .chain(self.refused.values())
+            .filter(|run| !run.record.is_seeded && !is_planted(Bug::SeedNotRepeated))
             .map(WorkflowRun::seed_effect);
         let queued = self
             .job_runs
             .values()
-            .filter(|run| run.waits_for_worker())
+            .filter(|run| run.waits_for_worker() && !is_planted(Bug::QueueForgotten))
             .map(|run| Effect::Enqueue(run.id));
         seeds.chain(queued).collect()
     }

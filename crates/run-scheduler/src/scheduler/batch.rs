@@ -75,7 +75,7 @@ fn to_rows(scope: &Scope, from: EngineChanges, into: &mut Changes) {
         workflow_uid: record.workflow_uid.clone(),
         plan_sequence: record.plan_sequence,
         started_at_ms: record.started_at.as_millis(),
-        is_open: !record.status.is_terminal(),
+        is_open: !record.status.is_terminal() || !record.is_seeded,
         data: workflow_run::to_stored(&record).encode_to_vec(),
     }));
     into.job_runs

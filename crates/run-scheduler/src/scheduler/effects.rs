@@ -9,6 +9,8 @@ use treenail_engine::{
 use treenail_proto::worker::v1::{AssignTask, CancelTask, work_response::Message};
 use treenail_rpc::Scope;
 
+use treenail_planted::{Bug, is_planted};
+
 use super::{Answer, Fatal, Scheduler, seeds::Seed};
 use crate::{
     codec::{plan::Published, task},
@@ -18,7 +20,11 @@ use crate::{
 impl<S: Store> Scheduler<S> {
     pub(super) fn call(&mut self, scope: &Scope, input: Input, key: Option<String>, reply: oneshot::Sender<Answer>) {
         let now = self.context.clock.now();
-        if let Some(known) = key.as_ref().and_then(|key| self.invocations.find(scope, key, now)) {
+        if let Some(known) = key
+            .as_ref()
+            .filter(|_| !is_planted(Bug::NoDeduplication))
+            .and_then(|key| self.invocations.find(scope, key, now))
+        {
             self.answer(scope, reply, Ok(known));
             return;
         }
@@ -58,13 +64,13 @@ impl<S: Store> Scheduler<S> {
     pub(super) async fn flush(&mut self) -> Result<(), Fatal> {
         self.assign();
         let changes = self.batch.take_changes();
+        if is_planted(Bug::AcknowledgedBeforeCommit) {
+            self.reply();
+        }
         if !changes.is_empty() {
             self.context.store.commit(changes).await?;
         }
-        for (reply, answer) in std::mem::take(&mut self.batch.replies) {
-            // Whoever asked may have gone; what was asked for is done all the same.
-            let _gone = reply.send(answer);
-        }
+        self.reply();
         let mut seeds = Vec::new();
         for (scope, effect) in self.batch.take_effects() {
             self.perform(&scope, effect, &mut seeds);
@@ -74,6 +80,13 @@ impl<S: Store> Scheduler<S> {
             self.send(&worker, Message::Ack(ack));
         }
         Ok(())
+    }
+
+    fn reply(&mut self) {
+        for (reply, answer) in std::mem::take(&mut self.batch.replies) {
+            // Whoever asked may have gone; what was asked for is done all the same.
+            let _gone = reply.send(answer);
+        }
     }
 
     /// Takes in what an effect means for the pool of workers, before the commit.

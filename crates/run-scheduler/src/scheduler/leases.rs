@@ -11,6 +11,8 @@ use treenail_proto::worker::v1::{
 };
 use treenail_rpc::Scope;
 
+use treenail_planted::{Bug, is_planted};
+
 use super::{Scheduler, event::Connect};
 use crate::{codec::task, store::Store};
 
@@ -76,6 +78,9 @@ impl<S: Store> Scheduler<S> {
 
     /// When the next lease runs out.
     pub(super) fn next_lease_end(&self) -> Option<Instant> {
+        if is_planted(Bug::EndlessLease) {
+            return None;
+        }
         let lease = self.lease();
         let absent = self.absent.values().map(|since| *since + lease).min();
         [absent, self.sessions.next_silence(lease)].into_iter().flatten().min()
@@ -83,6 +88,9 @@ impl<S: Store> Scheduler<S> {
 
     /// Ends the leases that have run out.
     pub(super) fn end_leases(&mut self) {
+        if is_planted(Bug::EndlessLease) {
+            return;
+        }
         let (lease, now) = (self.lease(), Instant::now());
         let mut gone = self.sessions.silent(lease);
         gone.extend(

@@ -10,6 +10,8 @@ use treenail_engine::{
 };
 use treenail_proto::internal::v1::{self as internal};
 
+use treenail_planted::{Bug, is_planted};
+
 use super::Scheduler;
 use crate::{
     codec::{Malformed, job_run, plan::Published, workflow_run},
@@ -23,7 +25,11 @@ impl<S: Store> Scheduler<S> {
             // Only a manual clock is set; it goes on where it was.
             self.context.clock.set(Timestamp::from_millis(clock_ms));
         }
-        for row in &stored.invocations {
+        for row in stored
+            .invocations
+            .iter()
+            .filter(|_| !is_planted(Bug::ForgottenInvocations))
+        {
             self.invocations.restore(row);
         }
         let scope = stored.scope.clone();

@@ -22,6 +22,11 @@ pub(super) fn what_was_acknowledged_is_there(evidence: &Evidence<'_>) -> Result<
             format!("{:?} gave {started}, which is gone", operation.call)
         })?;
     }
+    for operation in evidence.operations {
+        if let (Call::Get { run }, Answer::Refused(reason)) = (&operation.call, &operation.answer) {
+            ensure(false, || format!("{run} has no properties: {reason}"))?;
+        }
+    }
     for run in &end.runs {
         ensure(has_ended(run), || {
             format!("{} of {} has not ended: {:?}", id(run), run.name(), run.status())

@@ -70,6 +70,35 @@ pub(super) fn attempts_are_in_order(evidence: &Evidence<'_>) -> Result<(), Viola
     Ok(())
 }
 
+/// In a run that was stopped, nothing was started because of what the stop had ended.
+pub(super) fn nothing_starts_after_a_stop(evidence: &Evidence<'_>) -> Result<(), Violation> {
+    let states: BTreeMap<&str, JobRunState> = evidence
+        .end
+        .job_runs
+        .iter()
+        .map(|run| (run.id(), run.job_run_state()))
+        .collect();
+    let stopped = |run: &&WorkflowRun| run.status() == WorkflowRunStatus::Stopped && run.previous_run_id.is_none();
+    for run in evidence.end.runs.iter().filter(stopped) {
+        for job_run in nodes(run)
+            .iter()
+            .filter_map(|node| node.job_details.as_ref())
+            .flat_map(|job| &job.job_runs)
+        {
+            let mut predecessors = job_run.predecessor_runs.iter();
+            let after_stop = predecessors.find(|before| states.get(before.run_id()) == Some(&JobRunState::Stopped));
+            ensure(after_stop.is_none(), || {
+                format!(
+                    "{} of {} was started by {after_stop:?}, which the stop ended",
+                    job_run.id(),
+                    id(run)
+                )
+            })?;
+        }
+    }
+    Ok(())
+}
+
 fn trigger_of(node: &Node) -> Option<&Trigger> {
     node.trigger_details.as_ref()?.trigger.as_ref()
 }

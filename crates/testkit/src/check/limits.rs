@@ -38,3 +38,24 @@ pub(super) fn no_more_runs_than_allowed(evidence: &Evidence<'_>) -> Result<(), V
     }
     Ok(())
 }
+
+/// No job was tried more often than its `MaxRetries` allows.
+pub(super) fn no_more_attempts_than_allowed(evidence: &Evidence<'_>) -> Result<(), Violation> {
+    for run in &evidence.end.job_runs {
+        let most = evidence
+            .end
+            .max_retries
+            .get(run.job_name())
+            .copied()
+            .unwrap_or_default();
+        ensure(i64::from(run.attempt()) <= most, || {
+            format!(
+                "{} of {} is attempt {}; {most} retries may be",
+                run.id(),
+                run.job_name(),
+                run.attempt()
+            )
+        })?;
+    }
+    Ok(())
+}

@@ -2,13 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use treenail_proto::{glue::v1::JobRunState, worker::v1::Result as Ended};
+use treenail_proto::{
+    glue::v1::{JobRun, JobRunState},
+    worker::v1::Result as Ended,
+};
 
-use super::{Evidence, Violation, ensure, id};
+use super::{Evidence, Violation, ensure, id, nodes};
 use crate::{
     client::{TAG, TAG_ARGUMENT},
+    executor::AS_ASKED,
     history::Call,
 };
+
+/// What the run-scheduler says of a job run whose worker ended it unasked.
+const CANCELLED: &str = "The worker shut down while the job ran";
 
 /// However often a call was repeated, it started one run.
 ///
@@ -39,6 +46,24 @@ pub(super) fn a_call_has_one_effect(evidence: &Evidence<'_>) -> Result<(), Viola
     Ok(())
 }
 
+/// A node of a run that was not resumed is started once: all else that runs in it are retries.
+pub(super) fn a_node_starts_once(evidence: &Evidence<'_>) -> Result<(), Violation> {
+    for run in evidence.end.runs.iter().filter(|run| run.previous_run_id.is_none()) {
+        for job in nodes(run).iter().filter_map(|node| node.job_details.as_ref()) {
+            let first: Vec<&str> = job
+                .job_runs
+                .iter()
+                .filter(|run| run.attempt() == 0)
+                .map(JobRun::id)
+                .collect();
+            ensure(first.len() <= 1, || {
+                format!("a node of {} was started as {first:?}", id(run))
+            })?;
+        }
+    }
+    Ok(())
+}
+
 /// An attempt that succeeded did so in the hand-out that was the last one: the outcomes of earlier ones do not count.
 pub(super) fn an_attempt_has_one_outcome(evidence: &Evidence<'_>) -> Result<(), Violation> {
     for run in &evidence.end.job_runs {
@@ -51,14 +76,19 @@ pub(super) fn an_attempt_has_one_outcome(evidence: &Evidence<'_>) -> Result<(), 
         let Some(last) = of_run().max_by_key(|execution| execution.token) else {
             continue;
         };
-        let expected = match run.job_run_state() {
-            JobRunState::Succeeded => Some(Ended::Succeeded),
+        let expected = match (run.job_run_state(), run.error_message()) {
+            (JobRunState::Succeeded, _) => Some(Ended::Succeeded),
+            (JobRunState::Failed, AS_ASKED) => Some(Ended::Failed),
+            (JobRunState::Failed, CANCELLED) => Some(Ended::Cancelled),
+            // The outcome is the run-scheduler's own: a stop, a timeout, a worker that was lost.
             _ => None,
         };
         ensure(expected.is_none() || last.ended == expected, || {
             format!(
-                "{} is SUCCEEDED; its last execution, of token {}, is {:?}",
+                "{} is {:?}: {}; its last execution, of token {}, is {:?}",
                 run.id(),
+                run.job_run_state(),
+                run.error_message(),
                 last.token,
                 last.ended
             )

@@ -114,6 +114,13 @@ impl Link {
         is_said
     }
 
+    /// Gives up the stream, if there is one: another is opened after a pause.
+    pub(super) fn give_up(&mut self) {
+        if !matches!(self.state, State::Pausing(_)) {
+            self.lose(Status::cancelled("the worker gave up the stream"));
+        }
+    }
+
     /// Whether the run-scheduler hears what is said.
     pub(super) fn is_open(&self) -> bool {
         matches!(self.state, State::Open(_))

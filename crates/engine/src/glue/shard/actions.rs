@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use treenail_planted::{Bug, is_planted};
+
 use super::{Ended, LinkEnd, NodeEnd, Shard};
 use crate::{
     Timestamp,
@@ -29,7 +31,7 @@ impl Shard {
     pub(super) fn fire(&mut self, now: Timestamp, id: WorkflowRunId, trigger: usize, out: &mut Output) {
         let Some(run) = self.runs.get_mut(&id) else { return };
         let predecessors = run.predecessors(trigger);
-        run.triggers[trigger].is_latched = true;
+        run.triggers[trigger].is_latched = !is_planted(Bug::AnyFiresTwice);
         run.triggers[trigger].met.clear();
         let plan = Arc::clone(&run.plan);
         let name = &plan.triggers[trigger].name;

@@ -54,7 +54,7 @@ impl Shard {
             };
         }
         compare!(
-            jobs, slots, workflows, triggers, watchers, runs, chains, job_runs, timers, work
+            jobs, slots, workflows, triggers, watchers, runs, refused, chains, job_runs, timers, work
         );
         None
     }

@@ -5,6 +5,8 @@ use std::{
     sync::Arc,
 };
 
+use treenail_planted::{Bug, is_planted};
+
 use super::{LinkEnd, Policy, Shard, StandaloneTrigger, Workflow, publish};
 use crate::{
     Timestamp,
@@ -29,7 +31,7 @@ pub struct Snapshot {
     pub triggers: Vec<Arc<TriggerPlan>>,
     /// The jobs.
     pub jobs: Vec<Arc<JobPlan>>,
-    /// The workflow runs that have not ended, with the plan that each keeps.
+    /// The workflow runs that have not ended or whose properties are not in place, with the plan that each keeps.
     pub runs: Vec<(RunRecord, Arc<WorkflowPlan>)>,
     /// What resumed ones among them show of their previous runs.
     pub copies: Vec<CopiedNodes>,
@@ -79,6 +81,10 @@ impl Shard {
         }
         for (record, plan) in snapshot.runs {
             let id = record.id;
+            if record.status.is_terminal() {
+                shard.refused.insert(id, WorkflowRun::new(record, plan));
+                continue;
+            }
             let run = restore_run(record, plan, copies.get(&id), &of_runs.remove(&id).unwrap_or_default());
             if let Some(workflow) = shard
                 .workflows
@@ -191,7 +197,7 @@ impl Shard {
                 | JobRunState::Error => slots.taken += 1,
             }
         }
-        if let Some(at) = run.retry_at {
+        if let Some(at) = run.retry_at.filter(|_| !is_planted(Bug::LostRetryTimer)) {
             self.timers.set(at, Timer::Retry(run.id));
         }
         if run.state == JobRunState::Running {

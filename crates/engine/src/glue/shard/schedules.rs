@@ -9,6 +9,7 @@ use crate::{
         timer::Timer,
     },
 };
+use treenail_planted::{Bug, is_planted};
 use treenail_schedule::AwsCron;
 
 impl Shard {
@@ -42,6 +43,9 @@ impl Shard {
         *self.next_tick_mut(&key) = None;
         let next = cron.next_after(now);
         self.set_next_tick(key.clone(), next, out);
+        if is_planted(Bug::DoubleCronTick) {
+            out.changes.schedules.insert(key.clone(), Some(due));
+        }
         let Some(tick) = tick else { return };
         match key {
             ScheduleKey::Workflow { workflow, .. } => self.start_unattended(now, &workflow, Cause::Schedule(tick), out),

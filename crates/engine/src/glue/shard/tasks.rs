@@ -1,5 +1,7 @@
 //! Workers take job runs, start them, end them, and are lost.
 
+use treenail_planted::{Bug, is_planted};
+
 use super::Shard;
 use crate::{
     Timestamp,
@@ -188,7 +190,9 @@ impl Shard {
     fn held(&self, id: JobRunId, token: u64) -> Result<&JobRun, Rejected> {
         self.job_runs
             .get(&id)
-            .filter(|run| run.token == token && run.lease.is_some() && !run.state.is_terminal())
+            .filter(|run| {
+                (run.token == token || is_planted(Bug::NoFencing)) && run.lease.is_some() && !run.state.is_terminal()
+            })
             .ok_or(Rejected::StaleToken)
     }
 

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use treenail_planted::{Bug, is_planted};
+
 use super::{NodeEnd, Shard};
 use crate::{
     Timestamp,
@@ -117,20 +119,29 @@ impl Shard {
         run.tell(now, EventKind::Refused(cause), out);
         // Its properties can be read like those of every run; nothing waits for them.
         out.effects.push(run.seed_effect());
-        out.changes.runs.insert(run.record.id, run.record);
+        out.changes.runs.insert(run.record.id, run.record.clone());
+        self.refused.insert(run.record.id, run);
         None
     }
 
     pub(super) fn check_workflow_limit(&self, workflow: &str) -> Result<(), Rejected> {
         let known = self.workflows.get(workflow).ok_or(Rejected::NoWorkflow)?;
         match known.plan.max_concurrent_runs {
-            Some(limit) if known.running >= limit => Err(Rejected::WorkflowAtLimit(workflow.to_owned())),
+            Some(limit) if known.running >= limit + u32::from(is_planted(Bug::WorkflowLimitOffByOne)) => {
+                Err(Rejected::WorkflowAtLimit(workflow.to_owned()))
+            }
             Some(_) | None => Ok(()),
         }
     }
 
     /// The run's properties are in place: the start trigger fires, or the nodes to resume start.
     pub(super) fn seeded(&mut self, now: Timestamp, id: WorkflowRunId, out: &mut Output) {
+        if let Some(mut refused) = self.refused.remove(&id) {
+            refused.record.is_seeded = true;
+            refused.record.seed.clear();
+            out.changes.runs.insert(id, refused.record);
+            return;
+        }
         let Some(run) = self.runs.get_mut(&id).filter(|run| !run.record.is_seeded) else {
             return;
         };
@@ -158,7 +169,7 @@ impl Shard {
         } = ended;
         let Some(run) = self.runs.get_mut(&id) else { return };
         self.work.touched.insert(id);
-        if run.record.status != RunStatus::Running {
+        if run.record.status != RunStatus::Running && !is_planted(Bug::StopRace) {
             return;
         }
         for (trigger, condition) in run.meet_conditions(node, end, job_run) {
