@@ -84,3 +84,25 @@ s3.put_object(Bucket={bucket!r}, Key="out", Body=text.upper())
     glue.create_job(Name="j", Role=ROLE, Command=command(f"s3://{bucket}/job.py"))
     job_run_ended(glue, "j", glue.start_job_run(JobName="j")["JobRunId"])
     assert s3.get_object(Bucket=bucket, Key="out")["Body"].read() == b"WRITTEN BY A TEST"
+
+
+def test_nothing_is_put_into_a_bucket_that_is_not_there(s3: Any, bucket: str) -> None:
+    absent = f"{bucket}-absent"
+    s3.put_object(Bucket=bucket, Key="key", Body=b"1")
+    for put in (
+        lambda: s3.put_object(Bucket=absent, Key="key", Body=b"1"),
+        lambda: s3.create_multipart_upload(Bucket=absent, Key="key"),
+        lambda: s3.copy_object(Bucket=absent, Key="key", CopySource=f"{bucket}/key"),
+        lambda: s3.get_object(Bucket=absent, Key="key"),
+    ):
+        with pytest.raises(ClientError) as refused:
+            put()
+        assert refused.value.response["Error"]["Code"] == "NoSuchBucket"
+    assert absent not in [found["Name"] for found in s3.list_buckets()["Buckets"]]
+
+
+def test_a_body_that_is_not_what_its_checksum_says_is_refused(s3: Any, bucket: str) -> None:
+    for checksum in ({"ChecksumCRC32": "AAAAAA=="}, {"ChecksumSHA256": "A" * 43 + "="}):
+        with pytest.raises(ClientError) as refused:
+            s3.put_object(Bucket=bucket, Key="broken", Body=b"whole", **checksum)
+        assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400

@@ -1,9 +1,9 @@
 //! S3, from folders: so that scripts and data need nothing else installed.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use s3s::service::{S3Service, S3ServiceBuilder};
@@ -17,12 +17,20 @@ const CONTENT_SHA256: &str = "x-amz-content-sha256";
 const DECODED_LENGTH: &str = "x-amz-decoded-content-length";
 /// The header that names what follows a body.
 const TRAILER: &str = "x-amz-trailer";
+/// How the headers begin that carry a checksum of the body.
+const CHECKSUM: &str = "x-amz-checksum-";
 /// The header that names what is copied.
 const COPY_SOURCE: &str = "x-amz-copy-source";
 /// The parameter that a presigned request carries.
 const CREDENTIAL: &str = "X-Amz-Credential=";
 /// The largest body that comes in signed chunks, in bytes: it is taken apart in memory.
 const CHUNKED_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// How much is read of a body that nobody wants, in bytes.
+const DRAINED_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// The headers that follow a body.
+type Trailers = Vec<(HeaderName, HeaderValue)>;
 
 /// Why S3 cannot be answered.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +47,7 @@ pub enum Error {
 #[derive(Clone)]
 pub struct S3 {
     service: S3Service,
+    root: Arc<Path>,
 }
 
 impl std::fmt::Debug for S3 {
@@ -58,6 +67,7 @@ impl S3 {
         let files = FileSystem::new(root).map_err(|error| Error::FileSystem(format!("{error:?}")))?;
         Ok(Self {
             service: S3ServiceBuilder::new(files).build(),
+            root: root.into(),
         })
     }
 
@@ -75,7 +85,20 @@ impl S3 {
     pub(crate) async fn serve(&self, request: Request<Incoming>) -> Response<ResponseBody> {
         let source = request.headers().get(COPY_SOURCE).map(|source| source.as_bytes());
         if !stays_inside(request.uri().path().as_bytes()) || !source.is_none_or(is_inside_source) {
-            return refused();
+            return refuse(
+                request,
+                StatusCode::BAD_REQUEST,
+                ("InvalidArgument", "The key would lead out of its bucket"),
+            )
+            .await;
+        }
+        if self.lacks_bucket_of(request.uri().path().as_bytes()).await {
+            return refuse(
+                request,
+                StatusCode::NOT_FOUND,
+                ("NoSuchBucket", "The specified bucket does not exist"),
+            )
+            .await;
         }
         let answer = match unsigned(request).await {
             Ok(request) => self.service.call(request).await.map_err(|error| format!("{error:?}")),
@@ -88,6 +111,23 @@ impl S3 {
                 empty(StatusCode::INTERNAL_SERVER_ERROR)
             }
         }
+    }
+}
+
+impl S3 {
+    /// Whether a path names a key in a bucket that is not there: the library would make the bucket on the way.
+    async fn lacks_bucket_of(&self, path: &[u8]) -> bool {
+        let decoded = percent_decoded(path);
+        let mut parts = decoded.splitn(3, |byte| *byte == b'/').skip(1);
+        let (bucket, key) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let Ok(bucket) = std::str::from_utf8(bucket) else {
+            return true;
+        };
+        if bucket.is_empty() || key.is_empty() {
+            return false;
+        }
+        let folder = tokio::fs::metadata(self.root.join(bucket)).await;
+        !folder.is_ok_and(|folder| folder.is_dir())
     }
 }
 
@@ -105,9 +145,16 @@ async fn unsigned(request: Request<Incoming>) -> Result<Request<s3s::Body>, Stat
         .collect()
         .await
         .map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?;
-    let plain = dechunked(&chunked.to_bytes()).ok_or(StatusCode::BAD_REQUEST)?;
+    let (plain, trailers) = dechunked(&chunked.to_bytes()).ok_or(StatusCode::BAD_REQUEST)?;
     for name in [DECODED_LENGTH, TRAILER, header::CONTENT_ENCODING.as_str()] {
         parts.headers.remove(name);
+    }
+    // A checksum that follows a body is checked as one that comes before it.
+    for (name, value) in trailers
+        .into_iter()
+        .filter(|(name, _)| name.as_str().starts_with(CHECKSUM))
+    {
+        parts.headers.insert(name, value);
     }
     parts
         .headers
@@ -148,15 +195,24 @@ fn percent_decoded(path: &[u8]) -> Vec<u8> {
     decoded
 }
 
-/// The answer to a key that would lead out of its bucket, in S3's shape.
-fn refused() -> Response<ResponseBody> {
-    const BODY: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>InvalidArgument</Code><Message>The key would lead out of its bucket</Message></Error>";
-    let body = http_body_util::Full::from(BODY).map_err(|never| match never {});
+/// Refuses a request in S3's shape. A client that is still sending hears it only once it is done, so what is left of a
+/// body that is not too large is read; the connection ends in any case.
+async fn refuse(
+    request: Request<Incoming>,
+    status: StatusCode,
+    (code, message): (&str, &str),
+) -> Response<ResponseBody> {
+    // Whether the rest could be read makes no difference to the answer.
+    let _drained = Limited::new(request.into_body(), DRAINED_BYTES_MAX).collect().await;
+    let text = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>{code}</Code><Message>{message}</Message></Error>"
+    );
+    let body = http_body_util::Full::from(text).map_err(|never| match never {});
     let mut response = Response::new(body.boxed_unsync());
-    *response.status_mut() = StatusCode::BAD_REQUEST;
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
 }
 
@@ -176,20 +232,33 @@ fn without_signature(uri: &Uri) -> Uri {
     path.parse().unwrap_or_else(|_| uri.clone())
 }
 
-/// What chunks of the form `SIZE[;…]\r\nBYTES\r\n` carry, up to the empty one.
-fn dechunked(mut chunked: &[u8]) -> Option<Vec<u8>> {
+/// What chunks of the form `SIZE[;…]\r\nBYTES\r\n` carry, up to the empty one, and the headers after that.
+fn dechunked(mut chunked: &[u8]) -> Option<(Vec<u8>, Trailers)> {
     let mut plain = Vec::with_capacity(chunked.len());
     loop {
         let end = chunked.windows(2).position(|pair| pair == b"\r\n")?;
         let line = std::str::from_utf8(&chunked[..end]).ok()?;
         let size = usize::from_str_radix(line.split(';').next()?, 16).ok()?;
         if size == 0 {
-            return Some(plain);
+            return Some((plain, trailers(&chunked[end + 2..])?));
         }
         let data = chunked.get(end + 2..)?;
         plain.extend_from_slice(data.get(..size)?);
         chunked = data.get(size..)?.strip_prefix(b"\r\n")?;
     }
+}
+
+fn trailers(text: &[u8]) -> Option<Trailers> {
+    let lines = std::str::from_utf8(text)
+        .ok()?
+        .split("\r\n")
+        .filter(|line| !line.is_empty());
+    lines
+        .map(|line| {
+            let (name, value) = line.split_once(':')?;
+            Some((name.trim().parse().ok()?, value.trim().parse().ok()?))
+        })
+        .collect()
 }
 
 fn empty(status: StatusCode) -> Response<ResponseBody> {
@@ -208,8 +277,9 @@ mod tests {
 
     #[test]
     fn chunks_carry_their_bytes_and_nothing_else_is_taken() {
-        let rows: [(&[u8], Option<&[u8]>); 7] = [
+        let rows: [(&[u8], Option<&[u8]>); 8] = [
             (b"0\r\n\r\n", Some(b"")),
+            (b"0\r\nno header\r\n\r\n", None),
             (
                 b"3;chunk-signature=abc\r\nabc\r\n2\r\nde\r\n0;x\r\nx-amz-checksum-crc32:AA==\r\n\r\n",
                 Some(b"abcde"),
@@ -221,7 +291,8 @@ mod tests {
             (b"", None),
         ];
         for (chunked, plain) in rows {
-            assert_eq!(dechunked(chunked).as_deref(), plain);
+            let carried = dechunked(chunked);
+            assert_eq!(carried.as_ref().map(|(plain, _)| plain.as_slice()), plain);
         }
     }
 

@@ -14,13 +14,17 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncSeekExt as _, AsyncWriteExt as _},
     sync::Notify,
 };
-use treenail_engine::ids::JobRunId;
+use treenail_engine::{Timestamp, ids::JobRunId};
 use treenail_proto::worker::v1::{LogChunk, LogStream};
 
 /// How many bytes one job run's output takes at the most; what comes beyond is dropped.
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// How many bytes one reading gives at the most.
 const READ_BYTES_MAX: usize = 256 * 1024;
+/// How many digits of an id are its time in milliseconds.
+const TIME_DIGITS: usize = 12;
+/// How many of these name the folder of its file: files of a quarter of an hour or so lie together.
+const FOLDER_DIGITS: usize = 7;
 /// How many bytes stand before a frame's own.
 const HEADER_BYTES: usize = 5;
 
@@ -85,6 +89,24 @@ impl Logs {
         Ok((chunks, position + read))
     }
 
+    /// Removes what job runs wrote that started before a time; says how many folders it were.
+    pub(crate) async fn prune(&self, before: Timestamp) -> io::Result<usize> {
+        let mut folders = match fs::read_dir(&self.folder).await {
+            Ok(folders) => folders,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+            Err(error) => return Err(error),
+        };
+        let mut removed = 0;
+        while let Some(folder) = folders.next_entry().await? {
+            let ends_before = folder.file_name().to_str().and_then(end_of_folder);
+            if ends_before.is_some_and(|end| end <= before.as_millis()) {
+                fs::remove_dir_all(folder.path()).await?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
+    }
+
     /// Wakes whoever waits for more.
     pub(crate) fn wake(&self) {
         self.news.notify_waiters();
@@ -96,12 +118,19 @@ impl Logs {
     }
 
     fn path(&self, job_run: JobRunId) -> PathBuf {
-        // The first digits of an id are its time: files of one hour or so lie in one folder.
         let name = job_run.to_string();
         self.folder
-            .join(name.get(3..10).unwrap_or_default())
+            .join(name.get(3..3 + FOLDER_DIGITS).unwrap_or_default())
             .join(format!("{name}.log"))
     }
+}
+
+/// When the last job run may have started whose output lies in a folder of that name, in milliseconds, exclusively.
+fn end_of_folder(name: &str) -> Option<i64> {
+    let number = u64::from_str_radix(name, 16)
+        .ok()
+        .filter(|_| name.len() == FOLDER_DIGITS)?;
+    i64::try_from((number + 1) << (4 * (TIME_DIGITS - FOLDER_DIGITS))).ok()
 }
 
 /// The whole frames at the start of bytes, up to what one reading gives, and how many bytes they take.
@@ -151,6 +180,26 @@ mod tests {
             logs.read(id, position).await.unwrap().0,
             [chunk(LogStream::Stdout, "three")]
         );
+    }
+
+    #[tokio::test]
+    async fn what_is_old_is_removed_and_what_is_not_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let logs = Logs::new(folder.path());
+        assert_eq!(logs.prune(Timestamp::from_millis(0)).await.unwrap(), 0);
+        let mut ids = Ids::new([1; 32]);
+        let (old, new) = (
+            Timestamp::from_millis(1_773_489_600_000),
+            Timestamp::from_millis(1_773_499_600_000),
+        );
+        let (old_run, new_run) = (ids.job_run(old), ids.job_run(new));
+        for run in [old_run, new_run] {
+            logs.append(run, &[chunk(LogStream::Stdout, "one")]).await.unwrap();
+        }
+        assert_eq!(logs.prune(old).await.unwrap(), 0);
+        assert_eq!(logs.prune(new).await.unwrap(), 1);
+        assert!(logs.read(old_run, 0).await.unwrap().0.is_empty());
+        assert!(!logs.read(new_run, 0).await.unwrap().0.is_empty());
     }
 
     #[test]

@@ -5,6 +5,7 @@ use treenail_rpc::{Caller, Channel, Clock, Scope};
 
 use crate::{
     config::Config,
+    logs::Logs,
     store::{Error, Store},
 };
 
@@ -18,11 +19,16 @@ pub(crate) struct Sweeper<S> {
     pub(crate) store: S,
     pub(crate) clock: Clock,
     pub(crate) properties: Channel,
+    pub(crate) logs: Logs,
 }
 
 impl<S: Store> Sweeper<S> {
     /// Removes all that is due. What fails is logged, and tried again by the next sweep.
     pub(crate) async fn sweep(&self) {
+        let before = self.clock.now().plus_millis(-self.config.retention_ms());
+        if let Err(error) = self.logs.prune(before).await {
+            tracing::error!(%error, "what old job runs wrote could not be removed");
+        }
         loop {
             match self.step().await {
                 Ok(removed) if removed == RUNS_PER_STEP => {}

@@ -78,6 +78,7 @@ pub fn build<S: Store>(config: Config, deps: Deps<'_, S>) -> Service<S> {
         store: store.clone(),
         clock: clock.clone(),
         properties: properties.clone(),
+        logs: logs.clone(),
     };
     let queries = Queries {
         store: store.clone(),

@@ -234,6 +234,12 @@ pub(crate) struct Jobs {
     /// The Python that runs the jobs
     #[arg(long, env = "TREENAIL_PYTHON", default_value = "python3")]
     pub(crate) python: PathBuf,
+    /// How many MiB of memory one job may have at the most; half of the machine's when it is not given
+    #[arg(long, env = "TREENAIL_JOB_MEMORY_MIB_MAX")]
+    pub(crate) job_memory_mib_max: Option<u64>,
+    /// How many processes one job may have at once
+    #[arg(long, env = "TREENAIL_JOB_PROCESSES_MAX", default_value_t = 512)]
+    pub(crate) job_processes_max: usize,
     /// Let jobs' scripts come from http:// addresses
     #[arg(long, env = "TREENAIL_ALLOW_HTTP")]
     pub(crate) allow_http: bool,

@@ -92,6 +92,11 @@ fn worker_config(
         aws_endpoint_url: endpoint_url,
         s3_endpoint_url: s3_endpoint,
         allow_http: jobs.allow_http,
+        limits: treenail_worker::Limits {
+            job_memory_bytes: jobs.job_memory_mib_max.map(|mib| mib.saturating_mul(1 << 20)),
+            job_processes: jobs.job_processes_max,
+            ..treenail_worker::Limits::default()
+        },
         ..treenail_worker::Config::default()
     })
 }

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
+use treenail_proto::worker::v1::JobTask;
 use treenail_rpc::{Channel, Entropy};
+
+use crate::process::{self, Bounds};
 
 /// What a worker is told when it starts.
 #[derive(Clone, Debug)]
@@ -73,6 +76,13 @@ pub struct Limits {
     pub log_upload_timeout: Duration,
     /// How many files a script's process may have open.
     pub open_files: u64,
+    /// How large a file may be that a script writes, in bytes.
+    pub file_bytes: u64,
+    /// How much memory the processes of one job may have together, in bytes, whatever the job's capacity allows; `None`
+    /// for half of the machine's.
+    pub job_memory_bytes: Option<u64>,
+    /// How many processes one job may have at once.
+    pub job_processes: usize,
     /// How often an outcome is said again that nobody acknowledged.
     pub outcome_again: Duration,
     /// How long a stopping worker takes to end its tasks and say so.
@@ -82,6 +92,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         const MIB: usize = 1024 * 1024;
+        const GIB: u64 = 1024 * 1024 * 1024;
         Limits {
             script_bytes: 16 * MIB,
             extra_file_bytes: 64 * MIB,
@@ -92,6 +103,9 @@ impl Default for Limits {
             log_tail_bytes: MIB,
             log_upload_timeout: Duration::from_secs(10),
             open_files: 4_096,
+            file_bytes: 14 * GIB,
+            job_memory_bytes: None,
+            job_processes: 512,
             outcome_again: Duration::from_secs(5),
             stop_timeout: Duration::from_secs(8),
         }
@@ -105,4 +119,47 @@ pub struct Deps {
     pub scheduler: Channel,
     /// Where jitter and a made-up worker id come from.
     pub entropy: Entropy,
+}
+
+impl Limits {
+    /// What one process of a job may have.
+    pub(crate) fn of_a_process(&self) -> process::Limits {
+        process::Limits {
+            open_files: self.open_files,
+            file_bytes: self.file_bytes,
+        }
+    }
+
+    /// What all processes of a job may have together: what its capacity gives on AWS, as far as this worker has it.
+    pub(crate) fn of_a_job(&self, job: &JobTask) -> Bounds {
+        let of_machine = || machine_memory_bytes().map_or(u64::MAX, |bytes| bytes / 2);
+        Bounds {
+            memory: memory_of(job).min(self.job_memory_bytes.unwrap_or_else(of_machine)),
+            processes: self.job_processes,
+        }
+    }
+}
+
+/// How much memory a job's capacity gives: 16 GiB for a data processing unit, and 1 GiB for a sixteenth of one
+/// (`AWS Glue developer guide: Python shell jobs`).
+fn memory_of(job: &JobTask) -> u64 {
+    const GIB: u64 = 1024 * 1024 * 1024;
+    let is_python_shell = job
+        .command
+        .as_ref()
+        .is_some_and(|command| command.name() == "pythonshell");
+    match job.max_capacity {
+        capacity if capacity > 0.0 && capacity < 1.0 => GIB,
+        _ if is_python_shell => 16 * GIB,
+        // Spark's workers are processes of this machine, which share what it has.
+        _ => u64::MAX,
+    }
+}
+
+/// How much memory the machine has; `None` where it does not tell.
+fn machine_memory_bytes() -> Option<u64> {
+    let told = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = told.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1_024)
 }

@@ -4,6 +4,8 @@ use std::{os::unix::process::ExitStatusExt as _, process::ExitStatus};
 
 use treenail_proto::worker::v1::{JobTask, Outcome, Result as Kind};
 
+use crate::process::Breach;
+
 /// The most characters of a job run's `ErrorMessage`.
 const ERROR_MESSAGE_LENGTH_MAX: usize = 2_048;
 /// The most characters of a job run's `StateDetail`.
@@ -68,6 +70,26 @@ pub(crate) fn exited(engine: Engine, status: ExitStatus, error_tail: &str) -> Ou
         None => detail.to_owned(),
     };
     ended(Kind::Failed, &message, detail.trim())
+}
+
+/// The script was killed because it had too much of something.
+pub(crate) fn breached(engine: Engine, breach: Breach, error_tail: &str) -> Outcome {
+    const MIB: u64 = 1024 * 1024;
+    let (message, words) = match (breach, engine) {
+        (Breach::Memory(most), Engine::PythonShell) => {
+            ("Command failed with exit code 10", too_much_memory(most / MIB))
+        }
+        (Breach::Memory(most), Engine::Spark) => ("Command Failed due to Out of Memory", too_much_memory(most / MIB)),
+        (Breach::Processes(most), Engine::PythonShell | Engine::Spark) => (
+            "Command failed: too many processes",
+            format!("The job was ended: it had more than {most} processes at once."),
+        ),
+    };
+    ended(Kind::Failed, message, format!("{words}\n{}", error_tail.trim()).trim())
+}
+
+fn too_much_memory(most_mib: u64) -> String {
+    format!("The job was ended: its processes had more than {most_mib} MiB of memory.")
 }
 
 fn last_line(text: &str) -> Option<&str> {

@@ -6,8 +6,9 @@ use tokio::{fs, process::Command};
 
 use crate::{
     config::{Config, Deps},
+    process::kill_leftovers,
     session::Session,
-    task::{Execute, Executor},
+    task::{Execute, Executor, WORKER_MARK},
 };
 
 /// The most slots that a `Hello` may name.
@@ -42,6 +43,13 @@ pub enum Error {
 pub async fn run(mut config: Config, deps: Deps, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
     if config.worker_id.is_empty() {
         config.worker_id = deps.entropy.uuid().to_string();
+    }
+    let left = kill_leftovers(&format!("{WORKER_MARK}={}", config.worker_id));
+    if left > 0 {
+        tracing::warn!(
+            processes = left,
+            "killed what jobs of an earlier process of this worker left behind"
+        );
     }
     prepare_folders(&mut config).await?;
     config.python = interpreter(config.python).await;

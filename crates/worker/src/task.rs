@@ -22,10 +22,11 @@ use crate::{
     fetch::Fetcher,
     logs::{Logs, Upload},
     outcome::{self, Engine},
-    process::{Group, Spawner},
+    process::{Ended, Group, Spawner},
     session::Started,
 };
 
+pub(crate) use environment::WORKER_MARK;
 pub(crate) use folder::ATTEMPTS;
 
 /// Becomes pyspark's own `spark-submit`, which runs the script with this interpreter on this machine's cores; nothing of it
@@ -124,7 +125,7 @@ impl Executor {
             Some(Err(cause)) => return outcome::not_started(job, &cause),
             Some(Ok(prepared)) => prepared,
         };
-        let mut group = match Group::start(command, &self.spawner, self.config.limits.open_files).await {
+        let mut group = match Group::start(command, &self.spawner, self.config.limits.of_a_process()).await {
             Ok(group) => group,
             Err(error) => {
                 let cause = format!("The script's process cannot be started: {error}");
@@ -136,11 +137,16 @@ impl Executor {
         let logs = Logs::new(self.upload(task), limits.log_head_bytes, limits.log_tail_bytes);
         let outputs = group.outputs();
         let (ended, error_tail) = logs
-            .follow(outputs, wait_or_kill(&mut group, cancel), limits.log_upload_timeout)
+            .follow(
+                outputs,
+                group.end(limits.of_a_job(job), cancel),
+                limits.log_upload_timeout,
+            )
             .await;
         match ended {
-            Ok(None) => outcome::cancelled(),
-            Ok(Some(status)) => outcome::exited(engine, status, &error_tail),
+            Ok(Ended::Cancelled) => outcome::cancelled(),
+            Ok(Ended::Exited(status)) => outcome::exited(engine, status, &error_tail),
+            Ok(Ended::Breached(breach)) => outcome::breached(engine, breach, &error_tail),
             Err(error) => outcome::lost(&error),
         }
     }
@@ -238,13 +244,4 @@ impl Executor {
             task.token,
         )
     }
-}
-
-/// How the process ended by itself; `None` when it was killed because of `cancel`.
-async fn wait_or_kill(group: &mut Group, cancel: &CancellationToken) -> io::Result<Option<std::process::ExitStatus>> {
-    if let Some(ended) = cancel.run_until_cancelled(group.wait()).await {
-        return ended.map(Some);
-    }
-    group.kill_all();
-    group.wait().await.map(|_killed| None)
 }

@@ -42,6 +42,8 @@ pub(crate) async fn run(arguments: &Demo, file: FileConfig) -> anyhow::Result<Ex
             slots: SLOTS,
             python,
             allow_http: false,
+            job_memory_mib_max: None,
+            job_processes_max: 512,
         },
     };
     let server = Server::bind(&serve).await?;

@@ -1,4 +1,4 @@
-//! A process with its group: whatever it started and did not detach from it.
+//! A script's process with all that it starts: its group, and what leaves that.
 
 use std::{
     io,
@@ -8,9 +8,27 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 
-use super::{pre_exec, spawner::Spawner};
+use tokio_util::sync::CancellationToken;
 
-/// A process that leads a group; the group is killed with this value.
+use super::{
+    bounds::{Bounds, Breach},
+    pre_exec::{self, Limits},
+    spawner::Spawner,
+    tree,
+};
+
+/// How a script's process came to its end.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    /// By itself.
+    Exited(ExitStatus),
+    /// It was killed because somebody asked for it.
+    Cancelled,
+    /// It was killed because it had too much of something.
+    Breached(Breach),
+}
+
+/// A process that leads a group; the group and all that descends from it is killed with this value.
 #[derive(Debug)]
 pub(crate) struct Group {
     child: Child,
@@ -19,13 +37,13 @@ pub(crate) struct Group {
 
 impl Group {
     /// Starts a process in a session and group of its own, with its outputs to be taken.
-    pub(crate) async fn start(mut command: Command, spawner: &Spawner, open_files: u64) -> io::Result<Group> {
+    pub(crate) async fn start(mut command: Command, spawner: &Spawner, limits: Limits) -> io::Result<Group> {
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
-        pre_exec::isolate(&mut command, open_files);
+        pre_exec::isolate(&mut command, limits);
         let child = spawner.spawn(command).await?;
         let leader = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         Ok(Group { child, leader })
@@ -36,17 +54,41 @@ impl Group {
         Some((self.child.stdout.take()?, self.child.stderr.take()?))
     }
 
-    /// Waits for the process, then kills what it left behind.
-    pub(crate) async fn wait(&mut self) -> io::Result<ExitStatus> {
-        let status = self.child.wait().await;
+    /// Waits until the process ends, or kills it: when `cancel` fires, and when it has more than `bounds`. Whatever it
+    /// left behind is killed with it.
+    pub(crate) async fn end(&mut self, bounds: Bounds, cancel: &CancellationToken) -> io::Result<Ended> {
+        let leader = self.leader;
+        let ended = tokio::select! {
+            status = self.child.wait() => {
+                self.kill_group();
+                self.forget();
+                return status.map(Ended::Exited);
+            }
+            () = cancel.cancelled() => Ended::Cancelled,
+            breach = bounds.breached_by(leader) => Ended::Breached(breach),
+        };
         self.kill_all();
-        // From now on the number may be another group's.
-        self.leader = None;
-        status
+        let status = self.child.wait().await;
+        self.forget();
+        status.map(|_killed| ended)
     }
 
-    /// Kills the process and all of its group.
-    pub(crate) fn kill_all(&self) {
+    fn kill_all(&self) {
+        if let Some(leader) = self.leader {
+            tree::kill(leader);
+        }
+        self.kill_group();
+    }
+
+    /// The process has ended: from now on its number may be another's. What it left behind is the worker's, and killed.
+    fn forget(&mut self) {
+        if let Some(leader) = self.leader.take() {
+            tree::leaders().remove(&leader.as_raw_nonzero().get());
+            tree::sweep();
+        }
+    }
+
+    fn kill_group(&self) {
         if let Some(leader) = self.leader
             && let Err(error) = kill_process_group(leader, Signal::KILL)
             && error != rustix::io::Errno::SRCH
@@ -59,5 +101,6 @@ impl Group {
 impl Drop for Group {
     fn drop(&mut self) {
         self.kill_all();
+        self.forget();
     }
 }

@@ -11,30 +11,42 @@ use tokio::process::Command;
 /// The first to be killed when memory runs out.
 const OOM_SCORE_ADJUSTMENT: &[u8] = b"1000";
 
-/// Makes the command's process lead its own session, die with the worker, and gain no privileges.
+/// How much one process may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// How many files it may have open.
+    pub(crate) open_files: u64,
+    /// How many bytes a file may have that it writes.
+    pub(crate) file_bytes: u64,
+}
+
+/// Makes the command's process lead its own session, adopt what its descendants leave behind, die with the worker, and gain
+/// no privileges.
 #[expect(
     unsafe_code,
     reason = "between fork and exec nothing but system calls is possible, and std cannot know"
 )]
-pub(super) fn isolate(command: &mut Command, open_files: u64) {
+pub(super) fn isolate(command: &mut Command, limits: Limits) {
     // SAFETY: the closure makes system calls only: it neither allocates nor takes a lock, and touches no memory that
     // another thread of the parent could have held at the fork.
     unsafe {
-        command.pre_exec(move || isolate_this_process(open_files));
+        command.pre_exec(move || isolate_this_process(limits));
     }
 }
 
-fn isolate_this_process(open_files: u64) -> io::Result<()> {
+fn isolate_this_process(limits: Limits) -> io::Result<()> {
     rustix::process::setsid()?;
     #[cfg(target_os = "linux")]
     {
         rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+        rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
         rustix::thread::set_no_new_privs(true)?;
         be_killed_first();
     }
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
     lower(Resource::Core, 0)?;
-    lower(Resource::Nofile, open_files)
+    lower(Resource::Fsize, limits.file_bytes)?;
+    lower(Resource::Nofile, limits.open_files)
 }
 
 fn lower(resource: Resource, wanted: u64) -> io::Result<()> {

@@ -10,6 +10,8 @@ use tokio::{
     sync::{mpsc, oneshot},
 };
 
+use super::tree;
+
 /// Processes waiting to be started; one takes about a millisecond.
 const QUEUE_MAX: usize = 64;
 
@@ -27,6 +29,9 @@ pub(crate) struct Spawner {
 impl Spawner {
     /// Starts the thread; call it within a tokio runtime.
     pub(crate) fn start() -> io::Result<Spawner> {
+        // What scripts leave behind becomes this process's, which kills it.
+        #[cfg(target_os = "linux")]
+        rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
         let (requests, queue) = mpsc::channel(QUEUE_MAX);
         let runtime = Handle::current();
         // Ends by itself when the sender is dropped, so nobody joins it.
@@ -52,6 +57,14 @@ fn serve(runtime: &Handle, mut queue: mpsc::Receiver<Request>) {
     let _entered = runtime.enter();
     while let Some(Request { mut command, answer }) = queue.blocking_recv() {
         // Whoever asked may be gone; the process is then killed with the answer.
-        drop(answer.send(command.spawn()));
+        drop(answer.send(spawn(&mut command)));
     }
+}
+
+fn spawn(command: &mut Command) -> io::Result<Child> {
+    // Held until the child is known, lest it be taken for something left behind.
+    let mut leaders = tree::leaders();
+    let child = command.spawn()?;
+    leaders.extend(child.id().and_then(|id| i32::try_from(id).ok()));
+    Ok(child)
 }

@@ -11,6 +11,8 @@ use treenail_proto::worker::v1::{JobTask, Task};
 use super::folder::AttemptFolder;
 use crate::{config::Config, fetch::SECRET_KEY};
 
+/// The variable that marks the processes of a worker: what an earlier process of it left behind is found by it.
+pub(crate) const WORKER_MARK: &str = "TREENAIL_WORKER_ID";
 const CUSTOMER_ARGUMENT: &str = "--customer-driver-env-vars";
 const CUSTOMER_PREFIX: &str = "CUSTOMER_";
 const SYSTEM_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
@@ -63,6 +65,7 @@ fn of_service(config: &Config, task: &Task) -> Vec<(&'static str, String)> {
         ("AWS_REGION", task.region.clone()),
         ("AWS_DEFAULT_REGION", task.region.clone()),
         ("AWS_ENDPOINT_URL", config.aws_endpoint_url.clone()),
+        (WORKER_MARK, config.worker_id.clone()),
     ];
     if let Some(endpoint) = &config.s3_endpoint_url {
         variables.push(("AWS_ENDPOINT_URL_S3", endpoint.clone()));
