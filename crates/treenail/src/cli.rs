@@ -228,7 +228,7 @@ pub(crate) struct Front {
 /// How jobs are run.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Jobs {
-    /// How many jobs run at once
+    /// How many jobs run at once; with 0 a server has no worker of its own
     #[arg(long, env = "TREENAIL_SLOTS", default_value_t = 8)]
     pub(crate) slots: u32,
     /// The Python that runs the jobs
@@ -253,6 +253,9 @@ pub(crate) struct Serve {
     pub(crate) data_dir: PathBuf,
     #[command(flatten)]
     pub(crate) front: Front,
+    /// Where workers in other processes find the run-scheduler; nowhere when it is not given
+    #[arg(long, env = "TREENAIL_SCHEDULER_LISTEN")]
+    pub(crate) scheduler_listen: Option<SocketAddr>,
     /// Which clock the server has
     #[arg(long, env = "TREENAIL_CLOCK", default_value = "system")]
     pub(crate) clock: ClockKind,

@@ -20,6 +20,16 @@ pub(crate) enum Engine {
     Spark,
 }
 
+/// The task did what it was asked for.
+pub(crate) fn succeeded() -> Outcome {
+    ended(Kind::Succeeded, "", "")
+}
+
+/// The task failed, in words of the user's.
+pub(crate) fn failed(message: &str) -> Outcome {
+    ended(Kind::Failed, message, "")
+}
+
 /// The task was ended because somebody asked for it.
 pub(crate) fn cancelled() -> Outcome {
     ended(Kind::Cancelled, "", "")
@@ -50,7 +60,7 @@ pub(crate) fn lost(cause: &std::io::Error) -> Outcome {
 /// The script's process ended; `error_tail` is the end of what it wrote to standard error.
 pub(crate) fn exited(engine: Engine, status: ExitStatus, error_tail: &str) -> Outcome {
     if status.success() {
-        return ended(Kind::Succeeded, "", "");
+        return succeeded();
     }
     let detail = error_tail.trim();
     let signal = status.signal();

@@ -4,6 +4,7 @@ mod command_line;
 mod environment;
 mod folder;
 mod modules;
+mod noop;
 mod staging;
 
 use std::io;
@@ -16,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use treenail_proto::worker::v1::{JobTask, Outcome, Task, worker_service_client::WorkerServiceClient};
 use treenail_rpc::{Caller, Channel, Clock, Scope, limits::GRPC_MESSAGE_BYTES_MAX};
 
-use self::{command_line::engine, folder::AttemptFolder, staging::Staged};
+use self::{command_line::engine, folder::AttemptFolder, noop::Noop, staging::Staged};
 use crate::{
     config::Config,
     fetch::Fetcher,
@@ -99,6 +100,16 @@ impl Executor {
         let Some(job) = &task.job else {
             return outcome::without_job();
         };
+        if noop::is_noop(job) {
+            return match Noop::of(&job.arguments) {
+                Ok(noop) if noop.is_instant() => noop.end(),
+                Ok(noop) => {
+                    started().await;
+                    noop.run(cancel).await
+                }
+                Err(cause) => outcome::not_started(job, &cause),
+            };
+        }
         let Some(Ok(_slot)) = cancel.run_until_cancelled(self.slots.acquire()).await else {
             return outcome::cancelled();
         };

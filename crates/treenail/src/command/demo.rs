@@ -37,6 +37,7 @@ pub(crate) async fn run(arguments: &Demo, file: FileConfig) -> anyhow::Result<Ex
             insecure: false,
             s3_endpoint: None,
         },
+        scheduler_listen: None,
         clock: ClockKind::System,
         jobs: Jobs {
             slots: SLOTS,

@@ -5,8 +5,9 @@ use std::{net::SocketAddr, path::Path};
 use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
 use treenail_gateway::{Backends, S3};
-use treenail_rpc::{Clock, Entropy, in_process};
+use treenail_rpc::{Clock, Entropy, in_process, serve_grpc};
 use treenail_storage::lock::DataDir;
 
 use super::{bind, clock, on_fatal, worker_config};
@@ -32,6 +33,8 @@ pub(crate) async fn run(arguments: &Serve, file: FileConfig) -> anyhow::Result<(
 pub(crate) struct Server {
     http: TcpListener,
     grpc: TcpListener,
+    /// For workers in other processes.
+    scheduler: Option<TcpListener>,
     pub(crate) http_address: SocketAddr,
     pub(crate) grpc_address: SocketAddr,
     data_dir: DataDir,
@@ -44,6 +47,10 @@ impl Server {
         let front = &arguments.front;
         let http = bind(front.listen, front.insecure).await?;
         let grpc = bind(front.grpc_listen, front.insecure).await?;
+        let scheduler = match arguments.scheduler_listen {
+            Some(address) => Some(bind(address, front.insecure).await?),
+            None => None,
+        };
         let data_dir = DataDir::lock(&arguments.data_dir)
             .with_context(|| format!("cannot use the data directory {}", arguments.data_dir.display()))?;
         Ok(Self {
@@ -51,6 +58,7 @@ impl Server {
             grpc_address: grpc.local_addr()?,
             http,
             grpc,
+            scheduler,
             data_dir,
             arguments: arguments.clone(),
         })
@@ -86,15 +94,21 @@ impl Server {
             self.grpc,
             stop.clone().cancelled_owned(),
         );
+        let workers = serve_workers(self.scheduler, services.run_scheduler.routes(), stop.clone());
         let worker = worker(&folder, &jobs, self.http_address, front.s3_endpoint)?;
-        let worker = treenail_worker::run(
-            worker,
-            treenail_worker::Deps {
-                scheduler,
-                entropy: Entropy::os(),
-            },
-            stop.clone().cancelled_owned(),
-        );
+        let deps = treenail_worker::Deps {
+            scheduler,
+            entropy: Entropy::os(),
+        };
+        let has_worker = jobs.slots > 0;
+        let worker_stop = stop.clone();
+        let worker = async move {
+            if has_worker {
+                return treenail_worker::run(worker, deps, worker_stop.cancelled_owned()).await;
+            }
+            worker_stop.cancelled().await;
+            Ok(())
+        };
         let Services {
             control_plane,
             run_scheduler,
@@ -113,10 +127,22 @@ impl Server {
             ended
         };
         let definitions = control_plane.run(stop.clone().cancelled_owned());
-        let (gateway, worker, scheduler, ()) = tokio::join!(gateway, worker, scheduler, definitions);
+        let (gateway, worker, scheduler, workers, ()) = tokio::join!(gateway, worker, scheduler, workers, definitions);
         scheduler?;
         worker?;
+        workers?;
         Ok(gateway?)
+    }
+}
+
+/// Serves the run-scheduler on a port of its own, if there is one, to workers in other processes.
+async fn serve_workers(listener: Option<TcpListener>, routes: Routes, stop: CancellationToken) -> anyhow::Result<()> {
+    match listener {
+        Some(listener) => {
+            let services = treenail_run_scheduler::SERVICES;
+            Ok(serve_grpc(listener, routes, services, stop.cancelled_owned()).await?)
+        }
+        None => Ok(()),
     }
 }
 
