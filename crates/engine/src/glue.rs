@@ -3,6 +3,7 @@
 //! A [`Shard`] holds all that one account-region is running. Each [`Input`] changes it, and says in an [`Output`] which
 //! rows changed and which effects follow once those rows are durable.
 
+pub mod explain;
 pub mod graph;
 
 mod chain;
