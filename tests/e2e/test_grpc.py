@@ -26,6 +26,7 @@ PUBLIC = {
     "treenail.ops.v1.BookmarkService",
     "treenail.ops.v1.ClockService",
     "treenail.ops.v1.EventService",
+    "treenail.ops.v1.HistoryService",
     "treenail.ops.v1.LogService",
 }
 
@@ -159,8 +160,11 @@ def test_output_is_streamed(channel: grpc.Channel, glue: Any, account: str, tmp_
     tail = clients.LogServiceStub(channel).TailLogs(
         messages.TailLogsRequest(job_run_id=run_id, follow=True), metadata=metadata(account), timeout=30
     )
-    written = b"".join(chunk.data for answer in tail for chunk in answer.chunks)
-    assert sorted(written.split()) == [b"err", b"out"]
+    written: dict[int, bytes] = {}
+    for answer in tail:
+        for chunk in answer.chunks:
+            written[chunk.stream] = written.get(chunk.stream, b"") + chunk.data
+    assert sorted(written.values()) == [b"err\n", b"out\n"]
     job_run_ended(glue, "j", run_id)
     unknown = messages.TailLogsRequest(job_run_id="jr_0")
     with pytest.raises(grpc.RpcError) as raised:

@@ -1,5 +1,7 @@
 //! What the API shows of runs, read from rows.
 
+mod explained;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use prost::Message as _;
@@ -16,6 +18,7 @@ use treenail_proto::{
 };
 use treenail_rpc::{Caller, Channel, Clock, Fault, Scope, limits::GRPC_MESSAGE_BYTES_MAX};
 
+pub(crate) use self::explained::Explained;
 use crate::{
     codec::{Malformed, job_run, plan::Published, workflow_run},
     error::{Error, entity_not_found},
@@ -136,7 +139,10 @@ impl<S: Store> Queries<S> {
             .collect())
     }
 
-    async fn plan_of(&self, record: &RunRecord) -> Result<(Arc<WorkflowPlan>, internal::WorkflowPlan), Error> {
+    pub(crate) async fn plan_of(
+        &self,
+        record: &RunRecord,
+    ) -> Result<(Arc<WorkflowPlan>, internal::WorkflowPlan), Error> {
         let row = self.store.plan_at(&record.workflow_uid, record.plan_sequence).await?;
         Ok(read_workflow_plan(&row.ok_or(Malformed("plan of a workflow run"))?)?)
     }

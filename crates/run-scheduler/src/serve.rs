@@ -10,7 +10,7 @@ use treenail_proto::{
     },
     ops::v1::{
         bookmark_service_server::BookmarkServiceServer, event_service_server::EventServiceServer,
-        log_service_server::LogServiceServer,
+        history_service_server::HistoryServiceServer, log_service_server::LogServiceServer,
     },
     worker::v1::worker_service_server::WorkerServiceServer,
 };
@@ -31,6 +31,7 @@ pub const SERVICES: &[&str] = &[
     "treenail.glue.v1.WorkflowRunService",
     "treenail.glue.v1.JobRunService",
     "treenail.ops.v1.EventService",
+    "treenail.ops.v1.HistoryService",
     "treenail.ops.v1.LogService",
     "treenail.ops.v1.BookmarkService",
     "treenail.internal.v1.PlanService",
@@ -119,6 +120,7 @@ impl<S: Store> Service<S> {
         Routes::new(limited!(WorkflowRunServiceServer))
             .add_service(limited!(JobRunServiceServer))
             .add_service(limited!(EventServiceServer))
+            .add_service(limited!(HistoryServiceServer))
             .add_service(limited!(LogServiceServer))
             .add_service(limited!(BookmarkServiceServer))
             .add_service(limited!(PlanServiceServer))

@@ -3,6 +3,7 @@
 mod bookmark;
 mod clock;
 mod event;
+pub(crate) mod history;
 mod invocation;
 mod job_run;
 mod log;

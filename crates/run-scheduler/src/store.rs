@@ -64,6 +64,9 @@ pub trait Store: Clone + Send + Sync + 'static {
         id: &str,
     ) -> impl Future<Output = Result<Option<RunRow>, Error>> + Send;
 
+    /// The name of the current workflow that a run is of.
+    fn workflow_of(&self, scope: &Scope, run_id: &str) -> impl Future<Output = Result<Option<String>, Error>> + Send;
+
     /// A page of the runs of a creation of a workflow, newest first.
     fn runs(
         &self,

@@ -97,6 +97,31 @@ pub(crate) enum Command {
         #[command(flatten)]
         target: Target,
     },
+    /// Say why a run, or a node of it, is as it is
+    Explain {
+        /// The run
+        run: String,
+        /// A job, crawler or trigger of it
+        node: Option<String>,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Print what happened in a run
+    History {
+        /// The run
+        run: String,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Say what differs between two runs
+    Diff {
+        /// A run
+        one: String,
+        /// Another run
+        other: String,
+        #[command(flatten)]
+        target: Target,
+    },
     /// Print what a job run wrote
     Logs {
         /// The job run

@@ -8,7 +8,10 @@ use treenail_proto::{
         trigger_service_client::TriggerServiceClient, workflow_run_service_client::WorkflowRunServiceClient,
         workflow_service_client::WorkflowServiceClient,
     },
-    ops::v1::{clock_service_client::ClockServiceClient, log_service_client::LogServiceClient},
+    ops::v1::{
+        clock_service_client::ClockServiceClient, history_service_client::HistoryServiceClient,
+        log_service_client::LogServiceClient,
+    },
 };
 use treenail_rpc::{Caller, Channel, Fault, Scope, limits::GRPC_MESSAGE_BYTES_MAX};
 
@@ -57,6 +60,7 @@ impl Client {
     clients! {
         workflows: WorkflowServiceClient,
         workflow_runs: WorkflowRunServiceClient,
+        history: HistoryServiceClient,
         triggers: TriggerServiceClient,
         jobs: JobServiceClient,
         job_runs: JobRunServiceClient,

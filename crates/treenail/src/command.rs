@@ -3,6 +3,9 @@
 pub(crate) mod apply;
 pub(crate) mod clock;
 pub(crate) mod demo;
+pub(crate) mod diff;
+pub(crate) mod explain;
+pub(crate) mod history;
 pub(crate) mod logs;
 pub(crate) mod ls;
 pub(crate) mod resume;

@@ -65,6 +65,11 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Ls { what, name, target } => command::ls::run(&target.client()?, what, name.as_deref()).await?,
         Command::Show { name, run, target } => command::show::run(&target.client()?, &name, run.as_deref()).await?,
+        Command::Explain { run, node, target } => {
+            command::explain::run(&target.client()?, &run, node.as_deref()).await?;
+        }
+        Command::History { run, target } => command::history::run(&target.client()?, &run).await?,
+        Command::Diff { one, other, target } => command::diff::run(&target.client()?, &one, &other).await?,
         Command::Logs {
             id,
             follow,

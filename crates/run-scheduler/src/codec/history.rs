@@ -1,16 +1,19 @@
 //! The event history, as it is stored.
 
+use prost::Message as _;
 use treenail_engine::{
     Timestamp,
-    glue::{Cause, EndState, EventKind},
+    glue::{Cause, EndState, EventKind, HistoryEvent},
+    ids::{JobRunId, WorkflowRunId},
 };
-use treenail_proto::glue::v1::CrawlState;
+use treenail_proto::glue::v1::{CrawlState, WorkflowRunStatus};
 use treenail_proto::internal::v1::{
     StoredCause, StoredConditionMet, StoredCrawlEnded, StoredEvent, StoredEventIds, StoredJobRunChanged,
     StoredJobRunCreated, StoredMark, StoredRetryScheduled, StoredTriggerFired, stored_cause, stored_event::Kind,
 };
 
-use super::{plan, to_u32, workflow_run};
+use super::{Malformed, plan, to_u32, workflow_run};
+use crate::store::EventRow;
 
 /// An event as it is stored.
 pub(crate) fn to_stored(event: &EventKind) -> StoredEvent {
@@ -82,4 +85,68 @@ fn to_cause(cause: &Cause) -> StoredCause {
         Cause::Resume(run) => stored_cause::Cause::Resume(run.to_string()),
     };
     StoredCause { cause: Some(cause) }
+}
+
+/// An event of a run, from its row.
+pub(crate) fn from_stored(run: WorkflowRunId, row: &EventRow) -> Result<HistoryEvent, Malformed> {
+    let stored = StoredEvent::decode(row.data.as_slice()).map_err(|_| Malformed("event"))?;
+    Ok(HistoryEvent {
+        run,
+        sequence: row.sequence,
+        at: Timestamp::from_millis(row.at_ms),
+        kind: from_kind(stored.kind.ok_or(Malformed("event"))?)?,
+    })
+}
+
+fn from_kind(kind: Kind) -> Result<EventKind, Malformed> {
+    let id = |text: &str| text.parse::<JobRunId>().map_err(|_| Malformed("event"));
+    Ok(match kind {
+        Kind::Started(cause) => EventKind::Started(from_cause(cause)?),
+        Kind::Refused(cause) => EventKind::Refused(from_cause(cause)?),
+        Kind::PropertiesSeeded(StoredMark {}) => EventKind::PropertiesSeeded,
+        Kind::TriggerFired(StoredTriggerFired { trigger }) => EventKind::TriggerFired { trigger },
+        Kind::ConditionMet(met) => EventKind::ConditionMet {
+            end: match met.crawl_state() {
+                CrawlState::Unspecified => EndState::Job(plan::job_run_state(met.job_run_state())?),
+                state => EndState::Crawl(plan::crawl_state(state)?),
+            },
+            condition: met.condition as usize,
+            trigger: met.trigger,
+        },
+        Kind::JobRunCreated(created) => EventKind::JobRunCreated {
+            node: created.node as usize,
+            job_run: id(&created.job_run)?,
+            state: plan::job_run_state(created.state())?,
+            trigger: Some(created.trigger).filter(|trigger| !trigger.is_empty()),
+        },
+        Kind::JobRunChanged(changed) => EventKind::JobRunChanged {
+            job_run: id(&changed.job_run)?,
+            state: plan::job_run_state(changed.state())?,
+        },
+        Kind::RetryScheduled(retry) => EventKind::RetryScheduled {
+            job_run: id(&retry.job_run)?,
+            at: Timestamp::from_millis(retry.at_ms),
+        },
+        Kind::JobRunRequeued(job_run) => EventKind::JobRunRequeued { job_run: id(&job_run)? },
+        Kind::JobRunDelayed(job_run) => EventKind::JobRunDelayed { job_run: id(&job_run)? },
+        Kind::CrawlEnded(ended) => EventKind::CrawlEnded {
+            node: ended.node as usize,
+            end: EndState::Crawl(plan::crawl_state(ended.state())?),
+        },
+        Kind::StopRequested(StoredMark {}) => EventKind::StopRequested,
+        Kind::Ended(status) => {
+            let status = WorkflowRunStatus::try_from(status).map_err(|_| Malformed("event"))?;
+            EventKind::Ended(workflow_run::from_status(status)?)
+        }
+    })
+}
+
+fn from_cause(cause: StoredCause) -> Result<Cause, Malformed> {
+    Ok(match cause.cause.ok_or(Malformed("event"))? {
+        stored_cause::Cause::Call(StoredMark {}) => Cause::Call,
+        stored_cause::Cause::OnDemand(StoredMark {}) => Cause::OnDemand,
+        stored_cause::Cause::ScheduleMs(at) => Cause::Schedule(Timestamp::from_millis(at)),
+        stored_cause::Cause::Events(StoredEventIds { ids }) => Cause::Events(ids),
+        stored_cause::Cause::Resume(run) => Cause::Resume(workflow_run::run_id(&run)?),
+    })
 }

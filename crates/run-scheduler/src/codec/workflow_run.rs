@@ -146,7 +146,7 @@ pub(crate) fn to_status(status: RunStatus) -> glue::WorkflowRunStatus {
     }
 }
 
-fn from_status(status: glue::WorkflowRunStatus) -> Result<RunStatus, Malformed> {
+pub(crate) fn from_status(status: glue::WorkflowRunStatus) -> Result<RunStatus, Malformed> {
     match status {
         glue::WorkflowRunStatus::Running => Ok(RunStatus::Running),
         glue::WorkflowRunStatus::Completed => Ok(RunStatus::Completed),

@@ -130,6 +130,17 @@ impl Store for MemoryStore {
         }))
     }
 
+    async fn workflow_of(&self, scope: &Scope, run_id: &str) -> Result<Option<String>, Error> {
+        Ok(self.read(|tables| {
+            let run = tables.runs.get(run_id).filter(|run| run.scope == *scope)?;
+            let is_current = |(uid, _): &(String, u64)| *uid == run.workflow_uid;
+            let mut current = tables.current.iter();
+            current
+                .find(|(_, id)| is_current(id))
+                .map(|((_, _, name), _)| name.clone())
+        }))
+    }
+
     async fn runs(&self, workflow_uid: &str, after: Option<Position>, limit: usize) -> Result<Vec<RunRow>, Error> {
         Ok(self.read(|tables| {
             let runs = tables.runs.values().filter(|run| run.workflow_uid == workflow_uid);

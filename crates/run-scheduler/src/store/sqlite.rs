@@ -101,6 +101,17 @@ impl Store for SqliteStore {
         .await
     }
 
+    async fn workflow_of(&self, scope: &Scope, run_id: &str) -> Result<Option<String>, Error> {
+        let (scope, id) = (scope.to_string(), run_id.to_owned());
+        self.read(move |connection| {
+            connection
+                .prepare_cached(read::WORKFLOW_OF)?
+                .query_row(params![id, scope], |row| row.get(0))
+                .optional()
+        })
+        .await
+    }
+
     async fn runs(&self, workflow_uid: &str, after: Option<Position>, limit: usize) -> Result<Vec<RunRow>, Error> {
         let uid = workflow_uid.to_owned();
         self.read(move |connection| read::newest(connection, read::RUNS, &uid, after, limit, read::run))

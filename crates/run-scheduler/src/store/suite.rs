@@ -89,6 +89,9 @@ async fn names_mean_the_current_definition(store: impl Store) {
         "runs keep the plans that they were started with"
     );
 
+    assert_eq!(store.workflow_of(&scope, "r1").await.unwrap().as_deref(), Some("w"));
+    assert_eq!(store.workflow_of(&scope, "r2").await.unwrap(), None);
+
     let deleted = PlanRow {
         is_deleted: true,
         ..plan("w", "u1", 3)
@@ -102,6 +105,7 @@ async fn names_mean_the_current_definition(store: impl Store) {
         .unwrap();
     assert_eq!(store.plan(&scope, PlanKind::Workflow, "w").await.unwrap(), None);
     assert_eq!(store.run(&scope, "w", "r1").await.unwrap(), None);
+    assert_eq!(store.workflow_of(&scope, "r1").await.unwrap(), None);
     store
         .commit(Changes {
             plans: vec![plan("w", "u2", 4)],

@@ -75,7 +75,7 @@ async fn requests() -> f64 {
         .spawn()
         .unwrap();
     while TcpStream::connect(&address).is_err() {
-        thread::sleep(Duration::from_millis(5));
+        thread::yield_now();
     }
     let rate = http::rate(&address, |_| http::request("AWSGlue.Trivial", "{\"Name\":\"flow\"}")).await;
     trivial.kill().unwrap();

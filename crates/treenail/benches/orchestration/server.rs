@@ -6,7 +6,6 @@ use std::{
     path::Path,
     process::{Child, Command, Stdio},
     thread,
-    time::Duration,
 };
 
 use ::http::Uri;
@@ -127,7 +126,7 @@ fn spawn(command: &mut Command) -> Child {
 fn wait_for(process: &mut Child, port: u16) {
     while TcpStream::connect(local(port)).is_err() {
         assert!(process.try_wait().unwrap().is_none(), "the server does not start");
-        thread::sleep(Duration::from_millis(1));
+        thread::yield_now();
     }
 }
 

@@ -47,45 +47,12 @@ impl fmt::Display for Finding {
                     "{node} was not restarted: it shows, and counts, what ran in {previous}."
                 )
             }
-            Self::Fired { trigger, at, because } if because.is_empty() => {
-                write!(f, "The trigger {trigger} fired at {at}: it starts the run.")
-            }
-            Self::Fired { trigger, at, because } => {
-                write!(f, "The trigger {trigger} fired at {at}, once and for all, because ")?;
-                list(f, because, |f, (node, end)| {
-                    write!(f, "{node} ended as {}", end_word(*end))
-                })
-            }
-            Self::NotActivated { trigger } => write!(
-                f,
-                "The trigger {trigger} cannot fire in this run: it was not ACTIVATED when the run started, and triggers are frozen then."
-            ),
-            Self::Upstream { trigger } => write!(
-                f,
-                "The trigger {trigger} does not fire in this run: it lies before the nodes that were resumed."
-            ),
-            Self::Open {
-                trigger,
-                needs_all,
-                conditions,
-            } => {
-                let which = if *needs_all {
-                    "all of its conditions"
-                } else {
-                    "any of its conditions"
-                };
-                write!(f, "The trigger {trigger} needs {which} and has not fired: ")?;
-                list(f, conditions, |f, (condition, standing)| open(f, condition, standing))
-            }
-            Self::NothingLeft { trigger } => {
-                write!(
-                    f,
-                    "The run ended without {trigger}: nothing was left that could meet its conditions."
-                )
-            }
-            Self::AfterStop { trigger } => {
-                write!(f, "The trigger {trigger} cannot fire any more: the run was stopped.")
-            }
+            Self::Fired { .. }
+            | Self::NotActivated { .. }
+            | Self::Upstream { .. }
+            | Self::Open { .. }
+            | Self::NothingLeft { .. }
+            | Self::AfterStop { .. } => of_trigger(f, self),
             Self::NoSuchNode { node } => write!(f, "The run has no node {node}."),
         }
     }
@@ -184,6 +151,52 @@ impl fmt::Display for EventKind {
             Self::StopRequested => write!(f, "a stop was requested"),
             Self::Ended(status) => write!(f, "ended as {}", status_word(*status)),
         }
+    }
+}
+
+/// What concerns a trigger; nothing else is asked for.
+fn of_trigger(f: &mut fmt::Formatter<'_>, finding: &Finding) -> fmt::Result {
+    match finding {
+        Finding::Fired { trigger, at, because } if because.is_empty() => {
+            write!(f, "The trigger {trigger} fired at {at}: it starts the run.")
+        }
+        Finding::Fired { trigger, at, because } => {
+            write!(f, "The trigger {trigger} fired at {at}, once and for all, because ")?;
+            list(f, because, |f, (node, end)| {
+                write!(f, "{node} ended as {}", end_word(*end))
+            })
+        }
+        Finding::NotActivated { trigger } => write!(
+            f,
+            "The trigger {trigger} cannot fire in this run: it was not ACTIVATED when the run started, and triggers are frozen then."
+        ),
+        Finding::Upstream { trigger } => write!(
+            f,
+            "The trigger {trigger} does not fire in this run: it lies before the nodes that were resumed."
+        ),
+        Finding::Open {
+            trigger,
+            needs_all,
+            conditions,
+        } => {
+            let which = if *needs_all {
+                "all of its conditions"
+            } else {
+                "any of its conditions"
+            };
+            write!(f, "The trigger {trigger} needs {which} and has not fired: ")?;
+            list(f, conditions, |f, (condition, standing)| open(f, condition, standing))
+        }
+        Finding::NothingLeft { trigger } => {
+            write!(
+                f,
+                "The run ended without {trigger}: nothing was left that could meet its conditions."
+            )
+        }
+        Finding::AfterStop { trigger } => {
+            write!(f, "The trigger {trigger} cannot fire any more: the run was stopped.")
+        }
+        _ => Ok(()),
     }
 }
 

@@ -13,6 +13,9 @@ pub(super) const PLAN_AT: &str = "SELECT scope, kind, name, uid, sequence, is_de
 pub(super) const RUN: &str =
     "SELECT scope, id, workflow_uid, plan_sequence, started_at_ms, is_open, data FROM workflow_run
     WHERE id = ?1 AND workflow_uid = (SELECT uid FROM plan WHERE scope = ?2 AND kind = 1 AND name = ?3 AND is_current)";
+pub(super) const WORKFLOW_OF: &str = "SELECT plan.name FROM workflow_run
+    JOIN plan ON plan.uid = workflow_run.workflow_uid AND plan.is_current AND plan.kind = 1
+    WHERE workflow_run.id = ?1 AND workflow_run.scope = ?2";
 pub(super) const RUNS: &str =
     "SELECT scope, id, workflow_uid, plan_sequence, started_at_ms, is_open, data FROM workflow_run
     WHERE workflow_uid = ?1 AND (started_at_ms, id) < (?2, ?3) ORDER BY started_at_ms DESC, id DESC LIMIT ?4";
