@@ -1,0 +1,1 @@
+"""The corpus of requests that mean harm, or that no client would send."""
