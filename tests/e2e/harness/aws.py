@@ -23,8 +23,8 @@ def new_account() -> str:
     return f"{os.getpid() % 100_000:05}{next(_accounts):07}"
 
 
-def client(service: str, endpoint: str, account: str, region: str = REGION) -> Any:
-    """Makes a boto3 client that tries each call once: a retry would hide what the server said."""
+def client(service: str, endpoint: str, account: str, region: str = REGION, attempts: int = 1) -> Any:
+    """Makes a boto3 client that tries each call once, unless told otherwise: a retry hides what the server said."""
     return _session.client(
         service,
         endpoint_url=endpoint,
@@ -32,7 +32,7 @@ def client(service: str, endpoint: str, account: str, region: str = REGION) -> A
         aws_access_key_id=account,
         aws_secret_access_key=SECRET,
         config=Config(
-            retries={"total_max_attempts": 1},
+            retries={"total_max_attempts": attempts},
             connect_timeout=5,
             read_timeout=40,
             max_pool_connections=64,
