@@ -63,6 +63,8 @@ rust() {
     say "cargo test"
     cargo test --workspace --locked --no-fail-fast --lib --bins --tests
   fi
+  say "planted bugs"
+  cargo test --locked -p treenail-testkit --features planted-bugs --test planted
   say "doc tests"
   cargo test --workspace --locked --doc
   say "cargo doc"

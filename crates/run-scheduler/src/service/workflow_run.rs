@@ -2,13 +2,14 @@
 
 use tonic::{Request, Response, Status};
 use treenail_engine::{
+    Timestamp,
     glue::{Input, Rejected, Reply, RunStatus},
     ids::WorkflowRunId,
 };
 use treenail_proto::glue::v1::{
     GetWorkflowRunRequest, GetWorkflowRunResponse, GetWorkflowRunsRequest, GetWorkflowRunsResponse,
     ResumeWorkflowRunRequest, ResumeWorkflowRunResponse, StartWorkflowRunRequest, StartWorkflowRunResponse,
-    StopWorkflowRunRequest, StopWorkflowRunResponse, workflow_run_service_server::WorkflowRunService,
+    StopWorkflowRunRequest, StopWorkflowRunResponse, WorkflowRun, workflow_run_service_server::WorkflowRunService,
 };
 use treenail_rpc::{Caller, Fault, Reason, Scope};
 
@@ -24,6 +25,8 @@ use crate::{
 const RUNS_PER_PAGE_MAX: usize = 1_000;
 /// How many bytes of runs a page has, unless one run alone has more.
 const PAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// How many runs of a page are put together at once.
+const RUNS_PER_STEP: usize = 10;
 /// How many runs are read at once for a page.
 const RUNS_PER_READ: usize = 100;
 /// How many properties a run has at the most.
@@ -172,34 +175,19 @@ impl<S: Store> Api<S> {
         let mut bytes = 0;
         loop {
             let rows: Vec<RunRow> = self.store.runs(&plan.uid, after.take(), RUNS_PER_READ).await?;
-            for row in &rows {
-                let is_full = answer.runs.len() == most || bytes > PAGE_BYTES_MAX;
-                if is_full {
-                    let last = answer
-                        .runs
-                        .last()
-                        .and_then(|run| run.workflow_run_id.clone())
-                        .unwrap_or_default();
-                    let started_at_ms = answer
-                        .runs
-                        .last()
-                        .and_then(|run| run.started_on.as_ref())
-                        .map(|at| crate::codec::from_proto_time(at).as_millis())
-                        .unwrap_or_default();
-                    answer.next_token = Some(page::token(&binding, started_at_ms, &last));
-                    return Ok(answer);
-                }
+            for rows in rows.chunks(RUNS_PER_STEP) {
                 let shown = self
                     .queries
-                    .show(
-                        scope,
-                        request.name(),
-                        std::slice::from_ref(row),
-                        request.include_graph(),
-                    )
+                    .show(scope, request.name(), rows, request.include_graph())
                     .await?;
-                bytes += shown.iter().map(prost::Message::encoded_len).sum::<usize>();
-                answer.runs.extend(shown);
+                for run in shown {
+                    if answer.runs.len() == most || bytes > PAGE_BYTES_MAX {
+                        answer.next_token = answer.runs.last().map(|last| token_after(&binding, last));
+                        return Ok(answer);
+                    }
+                    bytes += prost::Message::encoded_len(&run);
+                    answer.runs.push(run);
+                }
             }
             let Some(last) = rows.last().filter(|_| rows.len() == RUNS_PER_READ) else {
                 return Ok(answer);
@@ -210,6 +198,12 @@ impl<S: Store> Api<S> {
             });
         }
     }
+}
+
+fn token_after(binding: &[&str], run: &WorkflowRun) -> String {
+    let started_on = run.started_on.as_ref().map(crate::codec::from_proto_time);
+    let started_at_ms = started_on.map(Timestamp::as_millis).unwrap_or_default();
+    page::token(binding, started_at_ms, run.workflow_run_id())
 }
 
 fn cannot_be_stopped(run: &str, status: RunStatus) -> Fault {

@@ -16,6 +16,7 @@ use super::{
 /// When a store does not do what it must.
 pub(crate) async fn all<S: Store, F: Future<Output = S>>(make: impl Fn() -> F) {
     names_mean_the_current_definition(make().await).await;
+    a_run_tells_its_workflow_while_that_is_there(make().await).await;
     pages_are_newest_first_and_have_no_gaps(make().await).await;
     what_is_open_is_loaded_with_the_plans_it_keeps(make().await).await;
     rows_are_replaced_and_removed(make().await).await;
@@ -61,6 +62,28 @@ fn job_run(id: &str, run_id: Option<&str>, started_at_ms: i64, is_open: bool) ->
     }
 }
 
+async fn a_run_tells_its_workflow_while_that_is_there(store: impl Store) {
+    let scope = Scope::default();
+    let first = Changes {
+        plans: vec![plan("w", "u1", 1)],
+        runs: vec![run("r1", "u1", 1, false)],
+        ..Changes::default()
+    };
+    store.commit(first).await.unwrap();
+    assert_eq!(store.workflow_of(&scope, "r1").await.unwrap().as_deref(), Some("w"));
+    assert_eq!(store.workflow_of(&scope, "r2").await.unwrap(), None);
+    let deleted = PlanRow {
+        is_deleted: true,
+        ..plan("w", "u1", 2)
+    };
+    let gone = Changes {
+        plans: vec![deleted],
+        ..Changes::default()
+    };
+    store.commit(gone).await.unwrap();
+    assert_eq!(store.workflow_of(&scope, "r1").await.unwrap(), None);
+}
+
 async fn names_mean_the_current_definition(store: impl Store) {
     let scope = Scope::default();
     let first = Changes {
@@ -89,9 +112,6 @@ async fn names_mean_the_current_definition(store: impl Store) {
         "runs keep the plans that they were started with"
     );
 
-    assert_eq!(store.workflow_of(&scope, "r1").await.unwrap().as_deref(), Some("w"));
-    assert_eq!(store.workflow_of(&scope, "r2").await.unwrap(), None);
-
     let deleted = PlanRow {
         is_deleted: true,
         ..plan("w", "u1", 3)
@@ -105,7 +125,6 @@ async fn names_mean_the_current_definition(store: impl Store) {
         .unwrap();
     assert_eq!(store.plan(&scope, PlanKind::Workflow, "w").await.unwrap(), None);
     assert_eq!(store.run(&scope, "w", "r1").await.unwrap(), None);
-    assert_eq!(store.workflow_of(&scope, "r1").await.unwrap(), None);
     store
         .commit(Changes {
             plans: vec![plan("w", "u2", 4)],
