@@ -265,7 +265,7 @@ pub(crate) struct Jobs {
     /// How many processes one job may have at once
     #[arg(long, env = "TREENAIL_JOB_PROCESSES_MAX", default_value_t = 512)]
     pub(crate) job_processes_max: usize,
-    /// Let jobs' scripts come from http:// addresses
+    /// Let jobs' scripts come from http:// and https:// addresses
     #[arg(long, env = "TREENAIL_ALLOW_HTTP")]
     pub(crate) allow_http: bool,
 }

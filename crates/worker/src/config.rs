@@ -26,7 +26,7 @@ pub struct Config {
     pub aws_endpoint_url: String,
     /// Where S3 is, for scripts and for fetching them; `None` when it is at `aws_endpoint_url`.
     pub s3_endpoint_url: Option<String>,
-    /// Whether scripts and files may be fetched from `http://` addresses.
+    /// Whether scripts and files may be fetched from `http://` and `https://` addresses.
     pub allow_http: bool,
     /// The environment of `pip install`, beyond what scripts get: a proxy, an index (`PIP_INDEX_URL`), certificates.
     pub installer_environment: BTreeMap<String, String>,

@@ -2,6 +2,7 @@
 
 mod get;
 mod signature;
+mod tls;
 
 use std::{path::Path, time::Duration};
 
@@ -50,7 +51,7 @@ impl Fetcher<'_> {
             }
             return get::get(self.s3_request(bucket, key)?, bytes_max).await;
         }
-        if location.starts_with("http://") {
+        if location.starts_with("http://") || location.starts_with("https://") {
             return self.fetch_http(location, bytes_max).await;
         }
         if let Some(rest) = location.strip_prefix("file://") {
@@ -60,7 +61,10 @@ impl Fetcher<'_> {
         if location.starts_with('/') {
             return read_file(location, bytes_max).await;
         }
-        Err("a location is an absolute path or begins with s3://, file:// or, where allowed, http://".to_owned())
+        Err(
+            "a location is an absolute path or begins with s3://, file:// or, where allowed, http:// or https://"
+                .to_owned(),
+        )
     }
 
     async fn fetch_http(&self, location: &str, bytes_max: usize) -> Result<Vec<u8>, String> {

@@ -57,7 +57,10 @@ class Server:
     The ports stay the same over a restart, as a client of a restarted server expects.
     """
 
-    def __init__(self, shape: str, data_dir: Path, manual_clock: bool = False) -> None:
+    def __init__(
+        self, shape: str, data_dir: Path, manual_clock: bool = False, environment: dict[str, str] | None = None
+    ) -> None:
+        self.environment = environment or {}
         self.shape = shape
         self.data_dir = data_dir
         self.manual_clock = manual_clock
@@ -160,7 +163,7 @@ class Server:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=self.data_dir,
-                env=clean_environment(),
+                env=clean_environment() | self.environment,
             )
 
     def _log_path(self, name: str) -> Path:
