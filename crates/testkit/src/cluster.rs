@@ -6,7 +6,7 @@ use std::{
     future::pending,
     path::Path,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
@@ -79,7 +79,31 @@ struct Trouble {
     faults: AtomicU64,
     /// Tells the properties-store that it has to end, as a failed write ends a real one.
     properties_failed: Notify,
+    /// Where a process is to crash.
+    crash_point: Mutex<Option<CrashPoint>>,
+    /// Tells which process has reached it.
+    reached: Mutex<Option<Owner>>,
 }
+
+/// A place in a write at which the process that writes crashes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CrashPoint {
+    /// How many writes, of whichever process, go well before.
+    pub after_writes: u64,
+    /// Whether the write is durable by then, and not answered.
+    pub is_durable: bool,
+}
+
+/// Whose disk it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    ControlPlane,
+    RunScheduler,
+    PropertiesStore,
+}
+
+/// Longer than any simulation: nobody waits for the end of a write in which its process crashes.
+const FOR_EVER: Duration = Duration::from_secs(1_000_000);
 
 /// A worker, which may be frozen while the world goes on.
 #[derive(Debug)]
@@ -194,6 +218,23 @@ impl Cluster {
     #[must_use]
     pub fn clock_went_back(&self) -> bool {
         self.clock.went_back.load(Ordering::Relaxed)
+    }
+
+    /// Lets a process crash in the middle of a write.
+    pub fn set_crash_point(&self, point: CrashPoint) {
+        *lock(&self.disks.trouble.crash_point) = Some(point);
+    }
+
+    /// Crashes the process that has reached the crash point; says whether one had.
+    pub fn crash_at_point(&self) -> bool {
+        let reached = lock(&self.disks.trouble.reached).take();
+        match reached {
+            None => return false,
+            Some(Owner::ControlPlane) => self.control_plane.crash(),
+            Some(Owner::RunScheduler) => self.run_scheduler.crash(),
+            Some(Owner::PropertiesStore) => self.properties_store.crash(),
+        }
+        true
     }
 
     /// Makes the disks slow, and lets writes fail.
@@ -311,25 +352,28 @@ impl Wall {
 impl Disks {
     fn new(random: &Random) -> Disks {
         let trouble = Arc::new(Trouble::default());
-        let disk = |is_of_properties: bool| {
+        let disk = |owner: Owner| {
             let (trouble, random) = (Arc::clone(&trouble), random.clone());
-            Disk::deciding(move || trouble.decide(&random, is_of_properties))
+            Disk::deciding(move || trouble.decide(&random, owner))
         };
         Disks {
-            definitions: Definitions::on(disk(false)),
-            runs: Runs::on(disk(false)),
-            properties: Properties::on(disk(true)),
+            definitions: Definitions::on(disk(Owner::ControlPlane)),
+            runs: Runs::on(disk(Owner::RunScheduler)),
+            properties: Properties::on(disk(Owner::PropertiesStore)),
             trouble,
         }
     }
 }
 
 impl Trouble {
-    fn decide(&self, random: &Random, is_of_properties: bool) -> Fate {
+    fn decide(&self, random: &Random, owner: Owner) -> Fate {
+        if let Some(fate) = self.crash(owner) {
+            return fate;
+        }
         let failing = self.failing.load(Ordering::Relaxed);
         if failing > 0 && random.happens(failing) {
             self.faults.fetch_add(1, Ordering::Relaxed);
-            if is_of_properties {
+            if owner == Owner::PropertiesStore {
                 self.properties_failed.notify_waiters();
             }
             return if random.happens(500) {
@@ -344,4 +388,32 @@ impl Trouble {
             after: random.up_to_ms(most),
         }
     }
+
+    /// What becomes of a write in which its process crashes.
+    fn crash(&self, owner: Owner) -> Option<Fate> {
+        let mut point = lock(&self.crash_point);
+        let CrashPoint {
+            after_writes,
+            is_durable,
+        } = (*point)?;
+        if after_writes > 0 {
+            *point = Some(CrashPoint {
+                after_writes: after_writes - 1,
+                is_durable,
+            });
+            return None;
+        }
+        *point = None;
+        *lock(&self.reached) = Some(owner);
+        let (before, after) = if is_durable {
+            (Duration::ZERO, FOR_EVER)
+        } else {
+            (FOR_EVER, Duration::ZERO)
+        };
+        Some(Fate::Written { before, after })
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

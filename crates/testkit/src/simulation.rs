@@ -7,7 +7,7 @@ use tokio::{runtime::Builder, task::JoinSet};
 use crate::{
     check::{self, Evidence, Violation},
     client::Client,
-    cluster::Cluster,
+    cluster::{Cluster, CrashPoint},
     history::{Answer, Call, End, History},
     network::Weather,
     random::Random,
@@ -18,6 +18,10 @@ use crate::{
 const CALLS: u32 = 40;
 /// How many clients there are.
 const CLIENTS: usize = 3;
+/// How many calls each client makes when only one fault is looked for.
+const CALLS_TO_CRASH: u32 = 4;
+/// How long the last of these may take, repetitions and all.
+const LAST_CALLS: Duration = Duration::from_secs(60);
 /// How many workers there are.
 const WORKERS: usize = 3;
 /// How long passes between two faults of processes at the most, in milliseconds.
@@ -62,57 +66,134 @@ pub fn run(seed: u64) -> Report {
     runtime.block_on(simulate(seed))
 }
 
-async fn simulate(seed: u64) -> Report {
+/// Runs the workload of a seed without any fault but one: a process crashes at a place in one of its writes.
+///
+/// Gives nothing when the workload writes less.
+///
+/// # Panics
+/// As [`run`].
+#[must_use]
+pub fn run_to_crash_point(seed: u64, point: CrashPoint) -> Option<Report> {
+    let runtime = Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime without sockets needs nothing of the machine");
+    runtime.block_on(simulate_crash(seed, point))
+}
+
+async fn simulate_crash(seed: u64, point: CrashPoint) -> Option<Report> {
     let began = tokio::time::Instant::now();
-    let random = Random::seeded(seed);
-    let mut cluster = Cluster::start(&random, WORKERS);
-    let control_plane = cluster.channel_to(&cluster.control_plane);
-    let workload = match Workload::define(&control_plane, &random).await {
-        Ok(workload) => workload,
-        Err(status) => return Report::failed(format!("the workload could not be defined: {status}")),
+    let mut world = match World::start(seed).await {
+        Ok(world) => world,
+        Err(report) => return Some(report),
     };
-    let history = History::default();
-    let client = Client {
-        run_scheduler: cluster.channel_to(&cluster.run_scheduler),
-        properties_store: cluster.channel_to(&cluster.properties_store),
-        random: random.clone(),
-        history: history.clone(),
-    };
-    let mut clients = JoinSet::new();
-    for number in 0..CLIENTS {
-        let (client, workload) = (client.clone(), workload.clone());
-        clients.spawn(async move { workload.exercise(&client, &format!("client-{number}"), CALLS).await });
+    world.cluster.set_crash_point(point);
+    let mut clients = world.spawn_clients(CALLS_TO_CRASH);
+    let mut has_crashed = false;
+    let end = tokio::time::Instant::now() + working_time(CALLS_TO_CRASH) + LAST_CALLS;
+    while tokio::time::Instant::now() < end {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        if world.cluster.crash_at_point() {
+            has_crashed = true;
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            world.cluster.revive();
+        }
     }
-    let mut chaos = Chaos {
-        random: random.clone(),
-        faults: 0,
-    };
-    chaos.reign(&mut cluster, working_time(CALLS) / 2).await;
-    cluster.network.set_weather(Weather::default());
-    cluster.set_disk_trouble(2, 0);
-    cluster.thaw();
     while let Some(ended) = clients.join_next().await {
         ended.expect("a client does not panic");
     }
-    let healed = probe(&client, &workload).await;
-    let mut end = settle(&client, &workload, &mut cluster).await;
-    end.clock_went_back = cluster.clock_went_back();
-    read_properties(&client, &end).await;
-    let (operations, executions) = (history.operations(), cluster.executions.all());
-    let evidence = Evidence {
-        operations: &operations,
-        end: &end,
-        executions: &executions,
+    let report = world.judge(u64::from(has_crashed), began).await;
+    has_crashed.then_some(report)
+}
+
+async fn simulate(seed: u64) -> Report {
+    let began = tokio::time::Instant::now();
+    let mut world = match World::start(seed).await {
+        Ok(world) => world,
+        Err(report) => return report,
     };
-    Report {
-        faults: chaos.faults + cluster.network.faults() + cluster.disk_faults(),
-        simulated: began.elapsed(),
-        operations: operations.len(),
-        runs: end.runs.len(),
-        judgement: healed
-            .and_then(|()| cluster.check_panics())
-            .and_then(|()| check::all(&evidence)),
-        trace: format!("{evidence:#?}"),
+    let mut clients = world.spawn_clients(CALLS);
+    let mut chaos = Chaos {
+        random: world.random.clone(),
+        faults: 0,
+    };
+    chaos.reign(&mut world.cluster, working_time(CALLS) / 2).await;
+    world.cluster.network.set_weather(Weather::default());
+    world.cluster.set_disk_trouble(2, 0);
+    world.cluster.thaw();
+    while let Some(ended) = clients.join_next().await {
+        ended.expect("a client does not panic");
+    }
+    world.judge(chaos.faults, began).await
+}
+
+/// A cluster with its workload, and a client.
+struct World {
+    random: Random,
+    cluster: Cluster,
+    workload: Workload,
+    client: Client,
+    history: History,
+}
+
+impl World {
+    /// Starts a cluster and defines its workload; a report when that is not possible.
+    async fn start(seed: u64) -> Result<World, Report> {
+        let random = Random::seeded(seed);
+        let cluster = Cluster::start(&random, WORKERS);
+        let control_plane = cluster.channel_to(&cluster.control_plane);
+        let workload = Workload::define(&control_plane, &random)
+            .await
+            .map_err(|status| Report::failed(format!("the workload could not be defined: {status}")))?;
+        let history = History::default();
+        let client = Client {
+            run_scheduler: cluster.channel_to(&cluster.run_scheduler),
+            properties_store: cluster.channel_to(&cluster.properties_store),
+            random: random.clone(),
+            history: history.clone(),
+        };
+        Ok(World {
+            random,
+            cluster,
+            workload,
+            client,
+            history,
+        })
+    }
+
+    fn spawn_clients(&self, calls: u32) -> JoinSet<()> {
+        let mut clients = JoinSet::new();
+        for number in 0..CLIENTS {
+            let (client, workload) = (self.client.clone(), self.workload.clone());
+            let name = format!("client-{number}");
+            clients.spawn(async move { workload.exercise(&client, &name, calls).await });
+        }
+        clients
+    }
+
+    /// Lets everything heal, and judges what was seen.
+    async fn judge(mut self, faults: u64, began: tokio::time::Instant) -> Report {
+        let healed = probe(&self.client, &self.workload).await;
+        let mut end = settle(&self.client, &self.workload, &mut self.cluster).await;
+        end.clock_went_back = self.cluster.clock_went_back();
+        read_properties(&self.client, &end).await;
+        let (operations, executions) = (self.history.operations(), self.cluster.executions.all());
+        let evidence = Evidence {
+            operations: &operations,
+            end: &end,
+            executions: &executions,
+        };
+        Report {
+            faults: faults + self.cluster.network.faults() + self.cluster.disk_faults(),
+            simulated: began.elapsed(),
+            operations: operations.len(),
+            runs: end.runs.len(),
+            judgement: healed
+                .and_then(|()| self.cluster.check_panics())
+                .and_then(|()| check::all(&evidence)),
+            trace: format!("{evidence:#?}"),
+        }
     }
 }
 
