@@ -6,12 +6,25 @@ pub(crate) mod plan;
 pub(crate) mod task;
 pub(crate) mod workflow_run;
 
+use prost::Message;
 use treenail_engine::Timestamp;
+use treenail_storage::seal;
 
 /// A message that does not say what it must: written by another version, or damaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("malformed {0}")]
 pub struct Malformed(pub &'static str);
+
+/// A message as it is stored, with what tells whether it was damaged.
+pub(crate) fn sealed(message: &impl Message) -> Vec<u8> {
+    seal::seal(message.encode_to_vec())
+}
+
+/// A message from where it is stored.
+pub(crate) fn opened<M: Message + Default>(data: &[u8], what: &'static str) -> Result<M, Malformed> {
+    let value = seal::open(data).map_err(|_| Malformed(what))?;
+    M::decode(value).map_err(|_| Malformed(what))
+}
 
 /// A time as messages carry it.
 pub(crate) fn to_proto_time(time: Timestamp) -> prost_types::Timestamp {

@@ -4,7 +4,6 @@ mod explained;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use prost::Message as _;
 use treenail_engine::{
     Timestamp,
     glue::{
@@ -20,7 +19,7 @@ use treenail_rpc::{Caller, Channel, Clock, Fault, Scope, limits::GRPC_MESSAGE_BY
 
 pub(crate) use self::explained::Explained;
 use crate::{
-    codec::{Malformed, job_run, plan::Published, workflow_run},
+    codec::{Malformed, job_run, opened, plan::Published, workflow_run},
     error::{Error, entity_not_found},
     ran,
     store::{CopiesRow, CrawlRow, JobRunRow, PlanRow, RunRow, Store},
@@ -57,7 +56,7 @@ impl<S: Store> Queries<S> {
     }
 
     pub(crate) fn record(row: &RunRow) -> Result<RunRecord, Error> {
-        let stored = internal::StoredWorkflowRun::decode(row.data.as_slice()).map_err(|_| Malformed("workflow run"))?;
+        let stored = opened::<internal::StoredWorkflowRun>(&row.data, "workflow run")?;
         Ok(workflow_run::from_stored(
             &row.id,
             &row.workflow_uid,
@@ -199,7 +198,7 @@ impl<S: Store> Queries<S> {
         let now = self.clock.now();
         let mut details: BTreeMap<usize, (Vec<glue::JobRun>, Vec<glue::Crawl>)> = BTreeMap::new();
         for row in rows.copied_job_runs.iter().chain(&rows.job_runs) {
-            let stored = internal::StoredJobRun::decode(row.data.as_slice()).map_err(|_| Malformed("job run"))?;
+            let stored = opened::<internal::StoredJobRun>(&row.data, "job run")?;
             details
                 .entry(stored.node as usize)
                 .or_default()
@@ -207,7 +206,7 @@ impl<S: Store> Queries<S> {
                 .push(job_run::shown(stored, now));
         }
         for row in rows.copied_crawls.iter().chain(&rows.crawls) {
-            let stored = internal::StoredCrawl::decode(row.data.as_slice()).map_err(|_| Malformed("crawl"))?;
+            let stored = opened::<internal::StoredCrawl>(&row.data, "crawl")?;
             details.entry(stored.node as usize).or_default().1.extend(stored.crawl);
         }
         Ok(details)
@@ -245,7 +244,7 @@ fn to_node(
 }
 
 fn read_workflow_plan(row: &PlanRow) -> Result<(Arc<WorkflowPlan>, internal::WorkflowPlan), Malformed> {
-    let plan = internal::Plan::decode(row.data.as_slice()).map_err(|_| Malformed("plan"))?;
+    let plan = opened::<internal::Plan>(&row.data, "plan")?;
     match (Published::parse(&plan)?, plan.subject) {
         (Published::Workflow(parsed), Some(internal::plan::Subject::Workflow(definition))) => Ok((parsed, definition)),
         _ => Err(Malformed("workflow plan")),
@@ -253,6 +252,6 @@ fn read_workflow_plan(row: &PlanRow) -> Result<(Arc<WorkflowPlan>, internal::Wor
 }
 
 fn read_crawl(row: &CrawlRow) -> Result<treenail_engine::glue::Crawl, Malformed> {
-    let stored = internal::StoredCrawl::decode(row.data.as_slice()).map_err(|_| Malformed("crawl"))?;
+    let stored = opened::<internal::StoredCrawl>(&row.data, "crawl")?;
     job_run::crawl_from_stored(&row.id, row.run_id.as_deref(), &stored)
 }

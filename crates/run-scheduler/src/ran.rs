@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use prost::Message as _;
 use treenail_engine::glue::{CopiedRun, Crawl, JobPlan, JobRun, Origin};
 use treenail_proto::internal::v1 as internal;
 
@@ -10,6 +9,7 @@ use crate::{
     codec::{
         Malformed,
         job_run::{self, Origins},
+        opened,
     },
     store::{CopiesRow, JobRunRow},
 };
@@ -74,7 +74,7 @@ pub(crate) fn nodes(
 
 /// What a resumed run shows of its previous run. What has been pruned since is left out.
 pub(crate) fn copies(row: &CopiesRow, index: &Index<'_>) -> Result<BTreeMap<usize, Vec<CopiedRun>>, Malformed> {
-    let stored = internal::StoredCopies::decode(row.data.as_slice()).map_err(|_| Malformed("copied nodes"))?;
+    let stored = opened::<internal::StoredCopies>(&row.data, "copied nodes")?;
     let node = |node: internal::StoredCopiedNode| {
         (
             node.node as usize,
@@ -86,7 +86,7 @@ pub(crate) fn copies(row: &CopiesRow, index: &Index<'_>) -> Result<BTreeMap<usiz
 
 /// The ids that a resumed run shows of its previous run.
 pub(crate) fn copied_ids(row: &CopiesRow) -> Result<Vec<String>, Malformed> {
-    let stored = internal::StoredCopies::decode(row.data.as_slice()).map_err(|_| Malformed("copied nodes"))?;
+    let stored = opened::<internal::StoredCopies>(&row.data, "copied nodes")?;
     Ok(stored.nodes.into_iter().flat_map(|node| node.run_ids).collect())
 }
 
@@ -95,7 +95,7 @@ pub(crate) fn job_run(
     row: &JobRunRow,
     plan: impl FnOnce(Option<u64>) -> Option<Arc<JobPlan>>,
 ) -> Result<JobRun, Malformed> {
-    let stored = internal::StoredJobRun::decode(row.data.as_slice()).map_err(|_| Malformed("job run"))?;
+    let stored = opened::<internal::StoredJobRun>(&row.data, "job run")?;
     let plan = plan(stored.plan_sequence);
     let origins = Origins {
         run_id: row.run_id.as_deref(),

@@ -8,4 +8,5 @@
 pub mod disk;
 pub mod lock;
 pub mod page;
+pub mod seal;
 pub mod sqlite;

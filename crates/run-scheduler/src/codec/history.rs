@@ -1,6 +1,5 @@
 //! The event history, as it is stored.
 
-use prost::Message as _;
 use treenail_engine::{
     Timestamp,
     glue::{Cause, EndState, EventKind, HistoryEvent},
@@ -12,6 +11,7 @@ use treenail_proto::internal::v1::{
     StoredJobRunCreated, StoredMark, StoredRetryScheduled, StoredTriggerFired, stored_cause, stored_event::Kind,
 };
 
+use super::opened;
 use super::{Malformed, plan, to_u32, workflow_run};
 use crate::store::EventRow;
 
@@ -89,7 +89,7 @@ fn to_cause(cause: &Cause) -> StoredCause {
 
 /// An event of a run, from its row.
 pub(crate) fn from_stored(run: WorkflowRunId, row: &EventRow) -> Result<HistoryEvent, Malformed> {
-    let stored = StoredEvent::decode(row.data.as_slice()).map_err(|_| Malformed("event"))?;
+    let stored = opened::<StoredEvent>(&row.data, "event")?;
     Ok(HistoryEvent {
         run,
         sequence: row.sequence,

@@ -1,6 +1,5 @@
 //! What a batch of events gives: rows to commit, and what follows once they are durable.
 
-use prost::Message as _;
 use tokio::sync::oneshot;
 use treenail_engine::{
     Timestamp,
@@ -12,7 +11,7 @@ use treenail_rpc::Scope;
 
 use super::Answer;
 use crate::{
-    codec::{history, job_run, workflow_run},
+    codec::{history, job_run, sealed, workflow_run},
     store::{BatchRow, Changes, CopiesRow, CrawlRow, EventRow, JobRunRow, RunRow, ScheduleRow},
 };
 
@@ -76,7 +75,7 @@ fn to_rows(scope: &Scope, from: EngineChanges, into: &mut Changes) {
         plan_sequence: record.plan_sequence,
         started_at_ms: record.started_at.as_millis(),
         is_open: !record.status.is_terminal() || !record.is_seeded,
-        data: workflow_run::to_stored(&record).encode_to_vec(),
+        data: sealed(&workflow_run::to_stored(&record)),
     }));
     into.job_runs
         .extend(from.job_runs.into_values().map(|run| job_run_row(scope, &run)));
@@ -85,11 +84,11 @@ fn to_rows(scope: &Scope, from: EngineChanges, into: &mut Changes) {
         id: crawl.id.to_string(),
         run_id: crawl.run.map(|id| id.to_string()),
         started_at_ms: crawl.started_at.as_millis(),
-        data: job_run::crawl_to_stored(&crawl).encode_to_vec(),
+        data: sealed(&job_run::crawl_to_stored(&crawl)),
     }));
     into.copies.extend(from.copies.iter().map(|copies| CopiesRow {
         run_id: copies.run.to_string(),
-        data: workflow_run::copies_to_stored(copies).encode_to_vec(),
+        data: sealed(&workflow_run::copies_to_stored(copies)),
     }));
     into.schedules.extend(
         from.schedules
@@ -100,13 +99,13 @@ fn to_rows(scope: &Scope, from: EngineChanges, into: &mut Changes) {
         .extend(from.batches.into_iter().map(|(workflow, batch)| BatchRow {
             scope: scope.clone(),
             workflow,
-            data: batch.map(|batch| workflow_run::batch_to_stored(&batch).encode_to_vec()),
+            data: batch.map(|batch| sealed(&workflow_run::batch_to_stored(&batch))),
         }));
     into.events.extend(from.events.iter().map(|event| EventRow {
         run_id: event.run.to_string(),
         sequence: event.sequence,
         at_ms: event.at.as_millis(),
-        data: history::to_stored(&event.kind).encode_to_vec(),
+        data: sealed(&history::to_stored(&event.kind)),
     }));
 }
 
@@ -122,7 +121,7 @@ fn job_run_row(scope: &Scope, run: &JobRun) -> JobRunRow {
         },
         started_at_ms: run.started_at.as_millis(),
         is_open: !run.is_settled(),
-        data: job_run::to_stored(run).encode_to_vec(),
+        data: sealed(&job_run::to_stored(run)),
     }
 }
 

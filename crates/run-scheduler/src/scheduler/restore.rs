@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use prost::Message as _;
 use tokio::time::Instant;
 use treenail_engine::{
     Timestamp,
@@ -14,7 +13,7 @@ use treenail_planted::{Bug, is_planted};
 
 use super::Scheduler;
 use crate::{
-    codec::{Malformed, job_run, plan::Published, workflow_run},
+    codec::{Malformed, job_run, opened, plan::Published, workflow_run},
     ran,
     store::{CopiesRow, CrawlRow, JobRunRow, PlanRow, RunRow, Store, StoredScope},
 };
@@ -78,7 +77,7 @@ impl Plans {
     fn read<'a>(rows: impl IntoIterator<Item = &'a PlanRow>) -> Self {
         let mut plans = Self::default();
         for row in rows {
-            let parsed = internal::Plan::decode(row.data.as_slice()).map_err(|_| Malformed("plan"));
+            let parsed = opened::<internal::Plan>(&row.data, "plan");
             match parsed.and_then(|plan| Published::parse(&plan)) {
                 Ok(Published::Workflow(plan)) => drop(plans.workflows.insert((plan.uid.clone(), plan.sequence), plan)),
                 Ok(Published::Trigger(plan)) => drop(plans.triggers.insert((plan.uid.clone(), plan.sequence), plan)),
@@ -115,7 +114,7 @@ fn to_snapshot(stored: StoredScope) -> Snapshot {
     });
     let batches = stored.batches.iter().filter_map(|row| {
         let data = row.data.as_deref()?;
-        match internal::StoredEventBatch::decode(data) {
+        match opened::<internal::StoredEventBatch>(data, "event batch") {
             Ok(batch) => Some((row.workflow.clone(), workflow_run::batch_from_stored(batch))),
             Err(_) => {
                 quarantine("event batch", &row.workflow, Malformed("event batch"));
@@ -141,14 +140,12 @@ fn to_snapshot(stored: StoredScope) -> Snapshot {
 }
 
 fn read_run(row: &RunRow, plans: &Plans) -> Option<(RunRecord, Arc<WorkflowPlan>)> {
-    let parsed = internal::StoredWorkflowRun::decode(row.data.as_slice())
-        .map_err(|_| Malformed("workflow run"))
-        .and_then(|stored| {
-            let started_at = Timestamp::from_millis(row.started_at_ms);
-            let record = workflow_run::from_stored(&row.id, &row.workflow_uid, started_at, &stored)?;
-            let plan = plans.workflows.get(&(row.workflow_uid.clone(), row.plan_sequence));
-            Ok((record, Arc::clone(plan.ok_or(Malformed("plan of a workflow run"))?)))
-        });
+    let parsed = opened::<internal::StoredWorkflowRun>(&row.data, "workflow run").and_then(|stored| {
+        let started_at = Timestamp::from_millis(row.started_at_ms);
+        let record = workflow_run::from_stored(&row.id, &row.workflow_uid, started_at, &stored)?;
+        let plan = plans.workflows.get(&(row.workflow_uid.clone(), row.plan_sequence));
+        Ok((record, Arc::clone(plan.ok_or(Malformed("plan of a workflow run"))?)))
+    });
     parsed.map_err(|error| quarantine("workflow run", &row.id, error)).ok()
 }
 
@@ -159,8 +156,7 @@ fn read_job_run(row: &JobRunRow, plans: &Plans) -> Option<JobRun> {
 }
 
 fn read_crawl(row: &CrawlRow) -> Option<Crawl> {
-    let parsed = internal::StoredCrawl::decode(row.data.as_slice())
-        .map_err(|_| Malformed("crawl"))
+    let parsed = opened::<internal::StoredCrawl>(&row.data, "crawl")
         .and_then(|stored| job_run::crawl_from_stored(&row.id, row.run_id.as_deref(), &stored));
     parsed.map_err(|error| quarantine("crawl", &row.id, error)).ok()
 }

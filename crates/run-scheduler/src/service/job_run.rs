@@ -20,7 +20,7 @@ use treenail_rpc::{Caller, Fault, Reason, Scope};
 use super::{Api, bookmark, invocation, page};
 use crate::{
     codec::{
-        Malformed, job_run,
+        job_run, opened,
         plan::{non_empty_map, notify_delay, positive},
     },
     error::Error,
@@ -179,7 +179,7 @@ impl<S: Store> Api<S> {
         let Some(row) = self.store.plan(scope, PlanKind::Job, request.job_name()).await? else {
             return Ok(());
         };
-        let plan = Plan::decode(row.data.as_slice()).map_err(|_| Malformed("plan"))?;
+        let plan = opened::<Plan>(&row.data, "plan")?;
         let Some(plan::Subject::Job(subject)) = plan.subject else {
             return Ok(());
         };
@@ -202,7 +202,7 @@ impl<S: Store> Api<S> {
     }
 
     fn shown(&self, row: &JobRunRow) -> Result<JobRun, Error> {
-        let stored = StoredJobRun::decode(row.data.as_slice()).map_err(|_| Malformed("job run"))?;
+        let stored = opened::<StoredJobRun>(&row.data, "job run")?;
         Ok(job_run::shown(stored, self.clock.now()))
     }
 

@@ -3,7 +3,6 @@
 use std::{pin::Pin, time::Duration};
 
 use futures::Stream;
-use prost::Message as _;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
@@ -17,7 +16,7 @@ use treenail_rpc::{Caller, Fault, Reason};
 
 use super::Api;
 use crate::{
-    codec::{Malformed, plan},
+    codec::{opened, plan},
     error::Error,
     logs::Logs,
     store::Store,
@@ -111,7 +110,7 @@ impl<S: Store> Tail<S> {
     async fn has_ended(&self) -> Result<bool, Error> {
         let (rows, _) = self.store.by_ids(vec![self.job_run.to_string()]).await?;
         let Some(row) = rows.first() else { return Ok(true) };
-        let stored = StoredJobRun::decode(row.data.as_slice()).map_err(|_| Malformed("job run"))?;
+        let stored = opened::<StoredJobRun>(&row.data, "job run")?;
         let state = stored.job_run.unwrap_or_default().job_run_state();
         Ok(plan::job_run_state(state)?.is_terminal())
     }

@@ -1,6 +1,5 @@
 //! `PlanService`.
 
-use prost::Message as _;
 use tokio::sync::oneshot;
 use tonic::{Request, Response, Status};
 use treenail_engine::glue::{Input, Reply};
@@ -12,7 +11,7 @@ use treenail_rpc::{Caller, Fault, Reason, Scope};
 
 use super::{Api, invocation};
 use crate::{
-    codec::plan::Published,
+    codec::{plan::Published, sealed},
     error::Error,
     scheduler::Event,
     store::{PlanKind, PlanRow, Store},
@@ -107,7 +106,7 @@ impl<S: Store> Api<S> {
             sequence: plan.sequence,
             written_at_ms: self.clock.now().as_millis(),
             is_deleted: matches!(published, Published::Deleted { .. }),
-            data: plan.encode_to_vec(),
+            data: sealed(&plan),
         });
         let (reply, answer) = oneshot::channel();
         self.scheduler

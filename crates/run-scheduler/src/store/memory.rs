@@ -5,7 +5,6 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use prost::Message as _;
 use treenail_proto::internal::v1::{StoredCopies, StoredJobRun};
 use treenail_rpc::Scope;
 use treenail_storage::disk::{Disk, Failed};
@@ -14,6 +13,7 @@ use super::{
     BatchRow, BookmarkRow, Changes, CopiesRow, CrawlRow, Error, EventRow, InvocationRow, JobRunRow, PlanKind, PlanRow,
     Position, RunRow, ScheduleRow, Store, StoredScope,
 };
+use crate::codec::opened;
 
 /// How the next commit fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -281,7 +281,7 @@ impl Tables {
         }
         for run in self.job_runs.values().filter(|run| run.is_open) {
             let scope = of!(run.scope);
-            let stored = StoredJobRun::decode(run.data.as_slice()).unwrap_or_default();
+            let stored = opened::<StoredJobRun>(&run.data, "job run").unwrap_or_default();
             if let (Some(uid), Some(sequence)) = (&run.job_uid, stored.plan_sequence) {
                 self.keep(scope, uid, sequence);
             }
@@ -385,7 +385,7 @@ fn newest<'r, T: Clone + 'r>(
 }
 
 fn copied_ids(copies: &CopiesRow) -> Vec<String> {
-    let copies = StoredCopies::decode(copies.data.as_slice()).unwrap_or_default();
+    let copies = opened::<StoredCopies>(&copies.data, "copied nodes").unwrap_or_default();
     copies.nodes.into_iter().flat_map(|node| node.run_ids).collect()
 }
 

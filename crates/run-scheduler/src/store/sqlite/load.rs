@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use prost::Message as _;
 use rusqlite::{Connection, OptionalExtension as _, Result};
 use treenail_proto::internal::v1::{StoredCopies, StoredJobRun};
 use treenail_rpc::Scope;
 
 use super::read;
+use crate::codec::opened;
 use crate::store::{
     BatchRow, CopiesRow, CrawlRow, InvocationRow, JobRunRow, PlanRow, RunRow, ScheduleRow, StoredScope,
 };
@@ -185,10 +185,10 @@ impl Found {
 
 fn copied_ids(copies: &CopiesRow) -> Vec<String> {
     // What cannot be read is reported where the row is parsed.
-    let copies = StoredCopies::decode(copies.data.as_slice()).unwrap_or_default();
+    let copies = opened::<StoredCopies>(&copies.data, "copied nodes").unwrap_or_default();
     copies.nodes.into_iter().flat_map(|node| node.run_ids).collect()
 }
 
 fn plan_sequence(run: &JobRunRow) -> Option<u64> {
-    StoredJobRun::decode(run.data.as_slice()).ok()?.plan_sequence
+    opened::<StoredJobRun>(&run.data, "job run").ok()?.plan_sequence
 }
