@@ -11,6 +11,7 @@ use std::{collections::BTreeMap, future::Future};
 
 use treenail_proto::{glue::v1::Trigger, internal::v1::Plan};
 use treenail_rpc::Scope;
+use treenail_storage::seal::seal;
 
 use crate::kind::{Definition, Kind};
 
@@ -119,7 +120,7 @@ impl Row {
             invocation,
             workflow: definition.workflow().map(str::to_owned),
             started_jobs: definition.started_jobs().into_iter().map(str::to_owned).collect(),
-            body: definition.encode_to_vec(),
+            body: seal(definition.encode_to_vec()),
             tags: None,
         }
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use prost::Message as _;
 use rusqlite::{Connection, OptionalExtension as _, named_params};
 use treenail_rpc::Scope;
+use treenail_storage::seal::seal;
 
 use super::{number, sql};
 use crate::store::{Change, Changes, Effect, Row, Version, codec};
@@ -29,7 +30,7 @@ pub(super) fn apply(connection: &Connection, changes: &Changes) -> Result<u64, R
     }
     let mut last = 0;
     for plan in &changes.plans {
-        let parameters = named_params! { ":format": codec::FORMAT, ":plan": plan.encode_to_vec() };
+        let parameters = named_params! { ":format": codec::FORMAT, ":plan": seal(plan.encode_to_vec()) };
         connection.prepare_cached(sql::INSERT_PLAN)?.execute(parameters)?;
         last = u64::try_from(connection.last_insert_rowid()).expect("sequences are counted from 1");
     }
