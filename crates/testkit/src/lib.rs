@@ -12,6 +12,7 @@ pub mod check;
 pub mod client;
 pub mod cluster;
 pub mod executor;
+pub mod fuzz;
 pub mod history;
 pub mod network;
 pub mod node;

@@ -65,7 +65,13 @@ const GATES: &[(&str, &[&str])] = &[
     ),
     (
         "prost-reflect",
-        &["treenail-proto", "treenail-aws-json", "treenail-gateway", "treenail"],
+        &[
+            "treenail-proto",
+            "treenail-aws-json",
+            "treenail-gateway",
+            "treenail-testkit",
+            "treenail",
+        ],
     ),
     (
         "rusqlite",

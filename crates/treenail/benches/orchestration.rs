@@ -57,6 +57,9 @@ fn main() {
         if is_wanted("transitions") {
             latency::transitions(&baseline).await;
         }
+        if is_wanted("active") {
+            latency::active().await;
+        }
         if is_wanted("graphs") {
             latency::graphs().await;
         }

@@ -98,3 +98,21 @@ pub(crate) async fn rate(address: &str, request: impl Fn(u64) -> Vec<u8> + Clone
     let count = answered.load(Ordering::Relaxed) as f64;
     count / MEASURED.as_secs_f64()
 }
+
+/// Sends so many requests, over all connections, and waits for their answers.
+pub(crate) async fn repeat(address: &str, count: u64, request: impl Fn() -> Vec<u8> + Clone + Send + 'static) {
+    let mut connections = JoinSet::new();
+    for _ in 0..CONNECTIONS {
+        let (address, request) = (address.to_owned(), request.clone());
+        connections.spawn(async move {
+            let mut connection = Connection::open(&address).await;
+            for _ in 0..count.div_ceil(CONNECTIONS) {
+                let (status, body) = connection.ask(&request()).await;
+                assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
+            }
+        });
+    }
+    while let Some(ended) = connections.join_next().await {
+        ended.unwrap();
+    }
+}

@@ -5,20 +5,81 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use treenail_proto::worker::v1::{
-    Hello, Outcome, Result as Ended, TaskFinished, WorkRequest, work_request::Message as Said,
+    Hello, Outcome, Result as Ended, Task, TaskFinished, WorkRequest, work_request::Message as Said,
     work_response::Message as Told, worker_service_client::WorkerServiceClient,
 };
 
-use crate::{baseline::Baseline, in_words, quantile, server::Server, tell, workflows::Workflows};
+use crate::{
+    baseline::Baseline, http, in_words, life::resident_kib, quantile, server::Server, tell, workflows::Workflows,
+};
 
 const CHAIN: usize = 200;
 const RUNS: usize = 20;
+/// How many runs are active and wait.
+const ACTIVE: u64 = 100_000;
 
 /// From the end of a job on a worker to the start of the next: this benchmark is the worker.
 pub(crate) async fn transitions(baseline: &Baseline) {
     let server = Server::start(0);
     let workflows = Workflows::of(&server);
     workflows.chain("chain", CHAIN).await;
+    let mut times = measure(&server, &workflows).await;
+    let (half, most) = (quantile(&mut times, 0.5), quantile(&mut times, 0.99));
+    let goal = baseline.sync + baseline.call;
+    tell(
+        "node transition, p50",
+        &in_words(half),
+        Some((half.as_secs_f64() / goal.as_secs_f64(), "x (F + G), goal 2")),
+    );
+    tell(
+        "node transition, p99",
+        &in_words(most),
+        Some((most.as_secs_f64() / half.as_secs_f64(), "x p50, goal 4")),
+    );
+}
+
+/// The same beside many runs that are active and wait, what each of them takes, and how fast a server with them comes back.
+pub(crate) async fn active() {
+    let server = Server::start(0);
+    let workflows = Workflows::of(&server);
+    workflows.chain("chain", CHAIN).await;
+    workflows.workflow("waits").await;
+    workflows.queuing_noop("queued").await;
+    workflows.trigger("waits", "start", None, &["queued".to_owned()]).await;
+    let mut few = measure(&server, &workflows).await;
+    let before = resident_kib(server.process.id());
+    http::repeat(&server.http(), ACTIVE, || {
+        http::request("AWSGlue.StartWorkflowRun", "{\"Name\":\"waits\"}")
+    })
+    .await;
+    let each = (resident_kib(server.process.id()) - before) * 1_024 / ACTIVE;
+    let mut many = measure(&server, &workflows).await;
+    let (few, many) = (quantile(&mut few, 0.5), quantile(&mut many, 0.5));
+    tell(
+        &format!("node transition, p50, beside {ACTIVE} active runs"),
+        &in_words(many),
+        Some((many.as_secs_f64() / few.as_secs_f64(), "x that without, goal 1.3")),
+    );
+    #[expect(clippy::cast_precision_loss, reason = "a ratio")]
+    let ratio = each as f64 / 1_024.0;
+    tell(
+        "memory of an active run",
+        &format!("{each} bytes"),
+        Some((ratio, "x the goal of 1 KiB")),
+    );
+    let began = Instant::now();
+    let server = server.kill_and_start_again();
+    Workflows::of(&server).start("waits").await;
+    let took = began.elapsed();
+    tell(
+        &format!("kill -9 with {ACTIVE} active runs → first call"),
+        &in_words(took),
+        Some((took.as_secs_f64(), "x the goal of 1 s")),
+    );
+}
+
+/// Runs a chain several times, as its worker; gives the times from one job to the next.
+async fn measure(server: &Server, workflows: &Workflows) -> Vec<Duration> {
     let (say, said) = mpsc::channel(1_024);
     let hello = Hello {
         worker_id: "bench".to_owned(),
@@ -38,9 +99,10 @@ pub(crate) async fn transitions(baseline: &Baseline) {
         let mut ended_at: Option<Instant> = None;
         for _ in 0..CHAIN {
             let task = loop {
-                match told.message().await.unwrap().unwrap().message {
-                    Some(Told::Assign(assign)) => break assign.task.unwrap(),
-                    Some(Told::Welcome(_) | Told::Cancel(_) | Told::Ack(_)) | None => {}
+                if let Some(Told::Assign(assign)) = told.message().await.unwrap().unwrap().message
+                    && let Some(task) = assign.task.filter(is_of_chain)
+                {
+                    break task;
                 }
             };
             times.extend(ended_at.map(|ended| ended.elapsed()));
@@ -60,18 +122,12 @@ pub(crate) async fn transitions(baseline: &Baseline) {
             .unwrap();
         }
     }
-    let (half, most) = (quantile(&mut times, 0.5), quantile(&mut times, 0.99));
-    let goal = baseline.sync + baseline.call;
-    tell(
-        "node transition, p50",
-        &in_words(half),
-        Some((half.as_secs_f64() / goal.as_secs_f64(), "x (F + G), goal 2")),
-    );
-    tell(
-        "node transition, p99",
-        &in_words(most),
-        Some((most.as_secs_f64() / half.as_secs_f64(), "x p50, goal 4")),
-    );
+    times
+}
+
+/// Whether a task is one of the chain's; what else comes is held and never ended.
+fn is_of_chain(task: &Task) -> bool {
+    task.job.as_ref().is_some_and(|job| job.job_name.starts_with("chain"))
 }
 
 /// Whole runs of noop jobs on a worker in another process, by their own dates.

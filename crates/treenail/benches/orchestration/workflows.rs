@@ -74,6 +74,22 @@ impl Workflows {
         .await;
     }
 
+    /// A noop job of which one run goes at a time, and the others wait.
+    pub(crate) async fn queuing_noop(&self, name: &str) {
+        let request = CreateJobRequest {
+            name: Some(name.to_owned()),
+            role: Some("any".to_owned()),
+            command: Some(JobCommand {
+                name: Some("noop".to_owned()),
+                ..JobCommand::default()
+            }),
+            job_run_queuing_enabled: Some(true),
+            ..CreateJobRequest::default()
+        };
+        let mut client = JobServiceClient::new(self.channel.clone());
+        client.create_job(request).await.unwrap();
+    }
+
     pub(crate) async fn job(&self, name: &str, command: JobCommand) {
         let request = CreateJobRequest {
             name: Some(name.to_owned()),
