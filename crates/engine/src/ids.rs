@@ -134,6 +134,12 @@ impl JobRunId {
         self.attempt
     }
 
+    /// The id of the first attempt of the activation that this one belongs to.
+    #[must_use]
+    pub fn first_attempt(self) -> Self {
+        Self { attempt: 0, ..self }
+    }
+
     /// The id of the attempt after this one.
     #[must_use]
     pub fn next_attempt(self) -> Self {

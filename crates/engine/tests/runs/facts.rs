@@ -370,7 +370,7 @@ fn outside_workflows_only_what_a_trigger_started_fires_triggers() {
     world.succeed("b");
 }
 
-fn previous(world: &World, run: WorkflowRunId) -> Box<PreviousRun> {
+pub(crate) fn previous(world: &World, run: WorkflowRunId) -> Box<PreviousRun> {
     let record = world.run(run).clone();
     let plan = Arc::clone(&world.rows.plans[&(record.workflow_uid.clone(), record.plan_sequence)]);
     let mut nodes = std::collections::BTreeMap::<usize, Vec<CopiedRun>>::new();
@@ -393,7 +393,7 @@ fn previous(world: &World, run: WorkflowRunId) -> Box<PreviousRun> {
     Box::new(PreviousRun { record, plan, nodes })
 }
 
-fn node(job: &str) -> String {
+pub(crate) fn node(job: &str) -> String {
     graph::node_id("000000000000", "us-east-1", "w", "JOB", job)
 }
 

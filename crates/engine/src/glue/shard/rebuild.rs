@@ -19,7 +19,7 @@ use crate::{
         state::{Component, EndState, JobRunState, RunStatus},
         timer::Timer,
     },
-    ids::{ChainId, WorkflowRunId},
+    ids::{ChainId, JobRunId, WorkflowRunId},
 };
 
 /// The rows of an account-region that a shard needs.
@@ -233,8 +233,17 @@ fn restore_run(
     if let Some(copies) = copies {
         run.take_copies(copies);
     }
+    // What a resumed run begins with bears the trigger that had started it in the previous run: here it has not fired.
+    let begins_with = |node: usize| {
+        job_runs
+            .iter()
+            .find(|job_run| is_of(job_run, node))
+            .map(|job_run| job_run.id)
+    };
+    let roots: BTreeSet<JobRunId> = written.roots.iter().filter_map(|&node| begins_with(node)).collect();
     let fired: BTreeSet<&str> = job_runs
         .iter()
+        .filter(|job_run| !roots.contains(&job_run.id.first_attempt()))
         .filter_map(|job_run| job_run.spec.trigger_name.as_deref())
         .chain(crawls.iter().filter_map(|crawl| crawl.trigger_name.as_deref()))
         .collect();
@@ -267,6 +276,10 @@ fn restore_run(
         "an ended run is not restored"
     );
     run
+}
+
+fn is_of(job_run: &JobRun, node: usize) -> bool {
+    matches!(job_run.spec.origin, Origin::Workflow { node: of, .. } if of == node)
 }
 
 /// The job runs that ended for good, in the order in which they ended.
