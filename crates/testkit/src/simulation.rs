@@ -29,11 +29,13 @@ const FAULT_MS_MAX: u64 = 2_500;
 /// How long a worker is frozen at the most, in milliseconds: longer than a lease.
 const FREEZE_MS_MAX: u64 = 60_000;
 /// How often a job is tried to be started in the end.
-const PROBES_MAX: u32 = 20;
+///
+/// A wall clock that was set back delays what is due by as much: a retry that holds a slot may wait for minutes.
+const PROBES_MAX: u32 = 80;
 /// How long passes between two of these.
 const PROBE_PAUSE: Duration = Duration::from_secs(15);
 /// How long everything has to heal, once nothing goes wrong any more.
-const HEALING: Duration = Duration::from_secs(600);
+const HEALING: Duration = Duration::from_secs(1_800);
 
 /// What a simulation was.
 #[derive(Debug, Clone)]

@@ -133,14 +133,14 @@ impl<S: Store> Scheduler<S> {
                     properties,
                 });
             }
-            Effect::RunReady(run) => self.answer_starting(run),
             Effect::RunEnded { is_orphan, .. } => {
                 // The runs of a workflow that was deleted are forgotten once they have ended.
                 if is_orphan {
                     self.sweep();
                 }
             }
-            Effect::Enqueue(_) | Effect::Withdraw(_) => {}
+            // Whoever waits for a run to be ready was told when its properties were.
+            Effect::Enqueue(_) | Effect::Withdraw(_) | Effect::RunReady(_) => {}
             Effect::Dispatch { job_run, worker } => self.dispatch(scope, job_run, &worker),
             Effect::Cancel { job_run, token, worker } => {
                 self.send(
@@ -172,7 +172,7 @@ impl<S: Store> Scheduler<S> {
         }
     }
 
-    fn answer_starting(&mut self, run: WorkflowRunId) {
+    pub(super) fn answer_starting(&mut self, run: WorkflowRunId) {
         for StartingReply { reply, answer } in self.starting.remove(&run).unwrap_or_default() {
             // Whoever asked may have gone; the run goes on.
             let _gone = reply.send(answer);

@@ -120,6 +120,9 @@ impl<S: Store> Scheduler<S> {
         for (scope, run) in runs {
             let seeded = self.apply(&scope, Input::Seeded { run });
             debug_assert!(seeded.is_ok(), "a seed is never refused");
+            // The run is durable, and so are its properties: whoever started it need not wait until that is written down
+            // here too. After a crash before it is, the properties are sent again, which changes nothing.
+            self.answer_starting(run);
         }
     }
 
