@@ -58,9 +58,15 @@ class Server:
     """
 
     def __init__(
-        self, shape: str, data_dir: Path, manual_clock: bool = False, environment: dict[str, str] | None = None
+        self,
+        shape: str,
+        data_dir: Path,
+        manual_clock: bool = False,
+        environment: dict[str, str] | None = None,
+        prefix: tuple[str, ...] = (),
     ) -> None:
         self.environment = environment or {}
+        self.prefix = prefix
         self.shape = shape
         self.data_dir = data_dir
         self.manual_clock = manual_clock
@@ -158,7 +164,7 @@ class Server:
     def _spawn(self, name: str, arguments: list[str]) -> subprocess.Popen[bytes]:
         with self._log_path(name).open("ab") as log:
             return subprocess.Popen(
-                [str(binary()), name, *arguments],
+                [*self.prefix, str(binary()), name, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -9,7 +9,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use rustix::process::{Pid, Signal, WaitOptions, getpid, getsid, kill_process, waitpid};
+use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, waitpid};
 
 /// More processes than any limit allows: where a walk ends.
 const WALK_MAX: usize = 100_000;
@@ -37,15 +37,14 @@ pub(super) fn of(root: Pid) -> Vec<Pid> {
     found
 }
 
-/// How much memory processes have for themselves, in bytes; what several share is counted for each.
+/// How much memory processes have that is no file's, in bytes; what several share is counted for each.
 pub(super) fn resident_bytes(processes: &[Pid]) -> u64 {
-    let pages: u64 = processes.iter().filter_map(|process| own_pages(*process)).sum();
-    pages.saturating_mul(u64::try_from(rustix::param::page_size()).unwrap_or(4_096))
+    bytes_of(processes, "status", &["RssAnon:", "RssShmem:"])
 }
 
 /// How much memory processes have, in bytes, with what several share counted once; slower to find out.
 pub(super) fn proportional_bytes(processes: &[Pid]) -> u64 {
-    processes.iter().filter_map(|process| proportional(*process)).sum()
+    bytes_of(processes, "smaps_rollup", &["Pss_Anon:", "Pss_Shmem:"])
 }
 
 /// Kills a process and all that descends from it, however fast it multiplies: what is stopped starts nothing.
@@ -71,10 +70,10 @@ pub(super) fn kill(root: Pid) {
 /// Kills what scripts that have ended left behind.
 pub(super) fn sweep() {
     let leaders = leaders();
-    let Ok(own_session) = getsid(None) else { return };
+    let Some(own_session) = session(getpid()) else { return };
     for child in children(getpid()) {
         let is_left = !leaders.contains(&child.as_raw_nonzero().get())
-            && getsid(Some(child)).is_ok_and(|session| session != own_session);
+            && session(child).is_some_and(|session| session != own_session);
         if is_left {
             kill(child);
             // One that takes longer to die is collected by the next sweep.
@@ -129,17 +128,50 @@ fn children(parent: Pid) -> Vec<Pid> {
         .collect()
 }
 
-/// The pages that a process shares with no file: the second number less the third.
-fn own_pages(process: Pid) -> Option<u64> {
-    let sizes = fs::read_to_string(format!("/proc/{}/statm", process.as_raw_nonzero())).ok()?;
-    let mut sizes = sizes.split_whitespace().skip(1);
-    let (resident, shared): (u64, u64) = (sizes.next()?.parse().ok()?, sizes.next()?.parse().ok()?);
-    Some(resident.saturating_sub(shared))
+/// A process's session; 0 for one whose leader is outside this process's namespace, as in a container that was entered
+/// (where `rustix`'s `getsid`, which takes 0 for impossible, is unsound).
+fn session(process: Pid) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero())).ok()?;
+    session_in(&stat)
 }
 
-fn proportional(process: Pid) -> Option<u64> {
-    let rollup = fs::read_to_string(format!("/proc/{}/smaps_rollup", process.as_raw_nonzero())).ok()?;
-    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
-    Some(kibibytes * 1_024)
+/// The sixth field: the fourth after the name, which ends with the last parenthesis.
+fn session_in(stat: &str) -> Option<u32> {
+    let (_name, fields) = stat.rsplit_once(')')?;
+    fields.split_whitespace().nth(3)?.parse().ok()
+}
+
+/// The sum of some lines of a file that the kernel keeps for each process.
+fn bytes_of(processes: &[Pid], file: &str, names: &[&str]) -> u64 {
+    let texts = processes
+        .iter()
+        .filter_map(|process| fs::read_to_string(format!("/proc/{}/{file}", process.as_raw_nonzero())).ok());
+    texts.map(|text| kibibytes_in(&text, names) * 1_024).sum()
+}
+
+fn kibibytes_in(text: &str, names: &[&str]) -> u64 {
+    let values = names.iter().filter_map(|name| {
+        let value = text.lines().find_map(|line| line.strip_prefix(name))?;
+        value.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()
+    });
+    values.sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{kibibytes_in, session_in};
+
+    #[test]
+    fn a_session_is_read_behind_any_name() {
+        assert_eq!(session_in("7 (a) b (c)) S 1 7 0 0 -1 4194560"), Some(0));
+        assert_eq!(session_in("7 (python3) R 1 7 42 0 -1 4194560"), Some(42));
+        assert_eq!(session_in("7 (python3"), None);
+    }
+
+    #[test]
+    fn lines_are_summed_by_name() {
+        let text = "Rss:  900 kB\nPss_Anon:   12 kB\nPss_Shmem:  30 kB\n";
+        assert_eq!(kibibytes_in(text, &["Pss_Anon:", "Pss_Shmem:"]), 42);
+        assert_eq!(kibibytes_in(text, &["Swap:"]), 0);
+    }
 }

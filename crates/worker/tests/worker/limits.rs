@@ -43,6 +43,14 @@ async fn a_flood_ends_the_job_and_nothing_else() {
             "more than 200 MiB of memory",
         ),
         (
+            "memory that could be shared",
+            format!(
+                "import mmap\nheld = mmap.mmap(-1, 400 << 20)\nfor _ in range(400): held.write(b'x' * (1 << 20))\n{hold}"
+            ),
+            "Command failed with exit code 10",
+            "more than 200 MiB of memory",
+        ),
+        (
             "children",
             format!("import os\nfor _ in range(5): os.fork()\n{hold}"),
             "Command failed: too many processes",
