@@ -17,7 +17,6 @@ use treenail_proto::{
 };
 use treenail_rpc::{Caller, Channel, Clock, Fault, Scope, limits::GRPC_MESSAGE_BYTES_MAX};
 
-pub(crate) use self::explained::Explained;
 use crate::{
     codec::{Malformed, job_run, opened, plan::Published, workflow_run},
     error::{Error, entity_not_found},

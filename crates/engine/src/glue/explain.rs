@@ -2,17 +2,23 @@
 //!
 //! Everything follows from what is stored: the run's record, the plan that it keeps, what ran in its nodes and its history.
 
+mod attempt;
+mod index;
+mod node;
+mod run;
 mod sentence;
+mod trigger;
+mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use self::index::Index;
 use super::{
-    graph::Node,
-    history::{Cause, EventKind, HistoryEvent},
-    job_run::{JobRun, Origin},
-    plan::{Condition, Logical, TriggerKind, TriggerPlan, WorkflowPlan},
+    history::{Cause, HistoryEvent},
+    job_run::JobRun,
+    plan::{Condition, WorkflowPlan},
     run::{CopiedRun, RunRecord},
-    state::{EndState, JobRunState, RunStatus},
+    state::{CrawlState, EndState, JobRunState, RunStatus},
 };
 use crate::{
     Timestamp,
@@ -33,8 +39,10 @@ pub struct Known<'a> {
     pub copied: &'a BTreeMap<usize, Vec<CopiedRun>>,
     /// Its history, in order.
     pub events: &'a [HistoryEvent],
-    /// Runs of its jobs that others started while it ran: job, id and state.
+    /// Runs of its jobs that others started while it ran: job, id and state. Those of [`unmet_jobs`] are enough.
     pub outside: &'a [(String, JobRunId, JobRunState)],
+    /// How many runs a job may have at once, for the jobs of runs that are WAITING.
+    pub limits: &'a BTreeMap<String, u32>,
 }
 
 /// One thing that explains something; its text is a sentence.
@@ -74,8 +82,8 @@ pub enum Finding {
     },
     /// These failed, which does not fail a run.
     Failures {
-        /// The nodes' names, and how they ended.
-        nodes: Vec<(String, EndState)>,
+        /// The nodes.
+        nodes: Vec<Failure>,
     },
     /// These never ran.
     NeverRan {
@@ -84,6 +92,27 @@ pub enum Finding {
     },
     /// An attempt of a job.
     Attempt(Attempt),
+    /// More attempts than are told one by one.
+    MoreAttempts {
+        /// How many more.
+        count: usize,
+    },
+    /// A crawl ended.
+    Crawled {
+        /// The crawler.
+        crawler: String,
+        /// How.
+        state: CrawlState,
+        /// When.
+        at: Timestamp,
+    },
+    /// The run restarts the node, because it was asked to.
+    Restarted {
+        /// The node's name.
+        node: String,
+        /// The run that is resumed.
+        previous: WorkflowRunId,
+    },
     /// The node shows what ran in the run before this one.
     Copied {
         /// The node's name.
@@ -97,7 +126,7 @@ pub enum Finding {
         trigger: String,
         /// When.
         at: Timestamp,
-        /// What met its conditions.
+        /// What met its conditions; empty for the trigger that starts the run.
         because: Vec<(String, EndState)>,
     },
     /// A trigger was not ACTIVATED when the run started.
@@ -119,6 +148,11 @@ pub enum Finding {
         /// Those that are not met, and how what they watch stands.
         conditions: Vec<(Condition, Standing)>,
     },
+    /// What a resumed run shows of its previous run meets a trigger's conditions, but nothing that it watches ended anew.
+    NothingAnew {
+        /// The trigger.
+        trigger: String,
+    },
     /// Nothing is left that could meet a trigger's conditions.
     NothingLeft {
         /// The trigger.
@@ -134,6 +168,17 @@ pub enum Finding {
         /// The name.
         node: String,
     },
+}
+
+/// A node that did not end well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Its name.
+    pub node: String,
+    /// How it ended.
+    pub end: EndState,
+    /// What went wrong.
+    pub error: Option<String>,
 }
 
 /// An attempt of a job.
@@ -154,8 +199,8 @@ pub struct Attempt {
 pub enum AttemptStanding {
     /// It waits for one of the job's concurrent runs to end.
     WaitsForSlot {
-        /// How many there may be.
-        limit: u32,
+        /// How many there may be, where that is known.
+        limit: Option<u32>,
     },
     /// It waits for a worker with a free slot.
     WaitsForWorker {
@@ -171,9 +216,11 @@ pub enum AttemptStanding {
     Runs {
         /// Since when.
         since: Timestamp,
+        /// Whether it has lasted longer than its NotifyDelayAfter.
+        is_late: bool,
     },
     /// A worker was asked to end it.
-    Stops,
+    Stops(Why),
     /// It failed and is tried again.
     Retries {
         /// When.
@@ -189,279 +236,98 @@ pub enum AttemptStanding {
         at: Timestamp,
         /// What went wrong.
         error: Option<String>,
+        /// Why it was stopped, if it was.
+        stopped: Option<Why>,
     },
 }
 
-/// How what a condition watches stands.
+/// Why a job run is, or was, ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// The workflow run was stopped.
+    RunStopped,
+    /// It alone was stopped.
+    Stopped,
+    /// It ran longer than its Timeout.
+    Timeout,
+}
+
+/// How what a condition watches stands, when it does not meet the condition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
     /// It has not run.
     NotStarted,
     /// It has not ended.
-    Going(JobRunState),
+    Going(Attempt),
     /// It ended in another way.
-    EndedAs(EndState),
+    EndedAs {
+        /// How.
+        end: EndState,
+        /// The job run, for a job.
+        job_run: Option<JobRunId>,
+    },
+    /// It ended as it should, but the run had been stopped by then.
+    TooLate(EndState),
     /// It ended as it should, in a run of the job that this workflow run did not start.
-    Outside(JobRunId),
+    Outside {
+        /// That run.
+        job_run: JobRunId,
+        /// How it ended in this workflow run, if it ran there.
+        own: Option<EndState>,
+    },
 }
 
 impl Known<'_> {
     /// Why the run is as it is.
     #[must_use]
     pub fn run(&self) -> Vec<Finding> {
-        let mut findings = self.beginning();
-        let status = self.record.status;
-        if status == RunStatus::Error {
-            return findings;
-        }
-        if !self.record.is_seeded {
-            findings.push(Finding::WaitsForProperties);
-        }
-        if self.plan.start_trigger().is_none() && self.record.previous.is_none() {
-            findings.push(Finding::NothingToDo);
-        }
-        findings.extend(self.stop_requested().map(|at| Finding::StopRequested { at }));
-        let going = self.job_runs.iter().filter(|run| !run.is_settled());
-        findings.extend(going.map(|run| self.attempt(run)).map(Finding::Attempt));
-        if let Some(at) = self.record.completed_at {
-            findings.push(Finding::Ended { status, at });
-            findings.extend(self.failures());
-            findings.extend(self.never_ran());
-        }
-        findings
+        Reader::new(self).run()
     }
 
-    /// Why a node is as it is; jobs, crawlers and triggers have their nodes.
+    /// Why a node is as it is; jobs, crawlers and triggers have their nodes, and all nodes of the name are told of.
     #[must_use]
     pub fn node(&self, name: &str) -> Vec<Finding> {
-        let found = self.plan.graph.nodes.iter().position(|node| node.name() == name);
-        match found.map(|index| (index, &self.plan.graph.nodes[index])) {
-            None => vec![Finding::NoSuchNode { node: name.to_owned() }],
-            Some((_, Node::Trigger { name, .. })) => {
-                let index = self.plan.triggers.iter().position(|trigger| trigger.name == *name);
-                index.map_or_else(Vec::new, |index| self.trigger(index))
-            }
-            Some((index, Node::Component(_))) => self.component(index, name),
+        Reader::new(self).node(name)
+    }
+}
+
+/// The jobs that did not do what a condition waits for: a run of one of them that others started may have done it.
+#[must_use]
+pub fn unmet_jobs(findings: &[Finding]) -> BTreeSet<&str> {
+    let open = findings.iter().flat_map(|finding| match finding {
+        Finding::Open { conditions, .. } => conditions.as_slice(),
+        _ => &[],
+    });
+    let jobs = open.filter_map(|(condition, standing)| match (condition, standing) {
+        (Condition::Job(job, _), Standing::NotStarted | Standing::EndedAs { .. }) => Some(job.as_str()),
+        _ => None,
+    });
+    jobs.collect()
+}
+
+/// Reads what is known, in the order that its questions need.
+struct Reader<'a> {
+    known: &'a Known<'a>,
+    index: Index<'a>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(known: &'a Known<'a>) -> Self {
+        Self {
+            known,
+            index: Index::new(known),
         }
     }
 
-    fn beginning(&self) -> Vec<Finding> {
-        let beginning = self.events.iter().find_map(|event| match &event.kind {
-            EventKind::Started(cause) => Some(Finding::Started {
-                cause: cause.clone(),
-                at: event.at,
-            }),
-            EventKind::Refused(cause) => Some(Finding::Refused {
-                cause: cause.clone(),
-                at: event.at,
-                limit: self.plan.max_concurrent_runs,
-            }),
-            _ => None,
-        });
-        beginning.into_iter().collect()
+    /// How the last activation of a node in this run ended, if it has.
+    fn own_end(&self, node: usize) -> Option<EndState> {
+        let last = self.index.job_runs(node).last().filter(|run| run.is_settled());
+        let crawl = || self.index.crawl(node).map(|(state, _)| EndState::Crawl(state));
+        last.map(|run| EndState::Job(run.state)).or_else(crawl)
     }
 
-    fn stop_requested(&self) -> Option<Timestamp> {
-        let mut events = self.events.iter();
-        events
-            .find(|event| event.kind == EventKind::StopRequested)
-            .map(|event| event.at)
-    }
-
-    fn failures(&self) -> Option<Finding> {
-        let failed = |end: &EndState| match end {
-            EndState::Job(state) => !matches!(state, JobRunState::Succeeded),
-            EndState::Crawl(_) => true,
-        };
-        let nodes: Vec<_> = self.ends().into_iter().filter(|(_, end)| failed(end)).collect();
-        (!nodes.is_empty()).then_some(Finding::Failures { nodes })
-    }
-
-    fn never_ran(&self) -> Option<Finding> {
-        let ran = |index: usize| self.of_node(index).next().is_some() || self.copied.contains_key(&index);
-        let is_silent = |(index, node): &(usize, &Node)| {
-            matches!(node, Node::Component(_)) && !ran(*index) && self.crawl_of(*index).is_none()
-        };
-        let nodes = self.plan.graph.nodes.iter().enumerate().filter(is_silent);
-        let nodes: Vec<String> = nodes.map(|(_, node)| node.name().to_owned()).collect();
-        (!nodes.is_empty()).then_some(Finding::NeverRan { nodes })
-    }
-
-    /// A job or crawler: its attempts, or why there are none.
-    fn component(&self, index: usize, name: &str) -> Vec<Finding> {
-        let attempts: Vec<Finding> = self
-            .of_node(index)
-            .map(|run| Finding::Attempt(self.attempt(run)))
-            .collect();
-        if !attempts.is_empty() {
-            return attempts;
-        }
-        if let (true, Some(previous)) = (self.copied.contains_key(&index), self.record.previous) {
-            let node = name.to_owned();
-            return vec![Finding::Copied { node, previous }];
-        }
-        let starts_it = |trigger: &usize| self.plan.graph.starts(*trigger).contains(&index);
-        let triggers = (0..self.plan.triggers.len()).filter(starts_it);
-        triggers.flat_map(|trigger| self.trigger(trigger)).collect()
-    }
-
-    fn trigger(&self, index: usize) -> Vec<Finding> {
-        let trigger = &self.plan.triggers[index];
-        let name = trigger.name.clone();
-        let fired = self.events.iter().find_map(|event| match &event.kind {
-            EventKind::TriggerFired { trigger } if *trigger == name => Some(event.at),
-            _ => None,
-        });
-        if let Some(at) = fired {
-            let because = self.met(index);
-            return vec![Finding::Fired {
-                trigger: name,
-                at,
-                because,
-            }];
-        }
-        let TriggerKind::Conditional(predicate) = &trigger.kind else {
-            return self.start_trigger(trigger);
-        };
-        if !trigger.activated {
-            return vec![Finding::NotActivated { trigger: name }];
-        }
-        if self.record.previous.is_some() && !self.is_downstream(index) {
-            return vec![Finding::Upstream { trigger: name }];
-        }
-        let watched = predicate.conditions.iter().zip(self.plan.graph.watches(index));
-        let open = watched.filter_map(|(condition, node)| Some((condition.clone(), self.standing(condition, *node)?)));
-        let mut findings = vec![Finding::Open {
-            trigger: name.clone(),
-            needs_all: predicate.logical == Logical::And,
-            conditions: open.collect(),
-        }];
-        match self.record.status {
-            RunStatus::Stopping | RunStatus::Stopped => findings.push(Finding::AfterStop { trigger: name }),
-            RunStatus::Completed => findings.push(Finding::NothingLeft { trigger: name }),
-            RunStatus::Running | RunStatus::Error => {}
-        }
-        findings
-    }
-
-    fn start_trigger(&self, trigger: &TriggerPlan) -> Vec<Finding> {
-        let trigger = trigger.name.clone();
-        match (self.record.previous, self.record.is_seeded) {
-            (Some(_), _) => vec![Finding::Upstream { trigger }],
-            (None, false) => vec![Finding::WaitsForProperties],
-            (None, true) => vec![Finding::AfterStop { trigger }],
-        }
-    }
-
-    /// How a condition stands that is not met; `None` for one that is.
-    fn standing(&self, condition: &Condition, node: usize) -> Option<Standing> {
-        let end = self.end_of(node);
-        if end.is_some_and(|end| condition.holds(end)) {
-            return None;
-        }
-        let outside = |condition: &Condition| {
-            let Condition::Job(job, wanted) = condition else {
-                return None;
-            };
-            let mut outside = self.outside.iter();
-            outside
-                .find(|(name, _, state)| name == job && state == wanted)
-                .map(|(_, id, _)| Standing::Outside(*id))
-        };
-        let going = self.of_node(node).find(|run| !run.is_settled());
-        Some(match (end, going) {
-            (_, Some(run)) => Standing::Going(run.state),
-            (Some(end), None) => Standing::EndedAs(end),
-            (None, None) => outside(condition).unwrap_or(Standing::NotStarted),
-        })
-    }
-
-    /// What met the conditions of a trigger that fired, as the history tells.
-    fn met(&self, index: usize) -> Vec<(String, EndState)> {
-        let trigger = &self.plan.triggers[index].name;
-        let watches = self.plan.graph.watches(index);
-        let met = self.events.iter().filter_map(|event| match &event.kind {
-            EventKind::ConditionMet {
-                trigger: name,
-                condition,
-                end,
-            } if name == trigger => {
-                let node = self.plan.graph.nodes.get(*watches.get(*condition)?)?;
-                Some((node.name().to_owned(), *end))
-            }
-            _ => None,
-        });
-        met.collect()
-    }
-
-    fn attempt(&self, run: &JobRun) -> Attempt {
-        let was_lost = || {
-            let mut events = self.events.iter();
-            events.any(|event| event.kind == EventKind::JobRunRequeued { job_run: run.id })
-        };
-        let stands = match (run.state, run.retry_at) {
-            (_, Some(at)) => AttemptStanding::Retries {
-                at,
-                error: run.error.clone(),
-            },
-            (JobRunState::Waiting, None) => AttemptStanding::WaitsForSlot {
-                limit: run.spec.plan.as_ref().map_or(0, |plan| plan.max_concurrent_runs),
-            },
-            (JobRunState::Starting, None) => match &run.lease {
-                Some(worker) => AttemptStanding::HandedOut { worker: worker.clone() },
-                None => AttemptStanding::WaitsForWorker { was_lost: was_lost() },
-            },
-            (JobRunState::Running, None) => AttemptStanding::Runs {
-                since: run.running_since.unwrap_or(run.started_at),
-            },
-            (JobRunState::Stopping, None) => AttemptStanding::Stops,
-            (state, None) => AttemptStanding::Ended {
-                state,
-                at: run.completed_at.unwrap_or(run.modified_at),
-                error: run.error.clone(),
-            },
-        };
-        Attempt {
-            job: run.spec.job_name.clone(),
-            job_run: run.id,
-            trigger: run.spec.trigger_name.clone(),
-            stands,
-        }
-    }
-
-    fn ends(&self) -> Vec<(String, EndState)> {
-        let nodes = self.plan.graph.nodes.iter().enumerate();
-        nodes
-            .filter_map(|(index, node)| Some((node.name().to_owned(), self.own_end_of(index)?)))
-            .collect()
-    }
-
-    fn end_of(&self, node: usize) -> Option<EndState> {
-        let copied = || self.copied.get(&node)?.iter().rev().find_map(CopiedRun::end);
-        self.own_end_of(node).or_else(copied)
-    }
-
-    fn own_end_of(&self, node: usize) -> Option<EndState> {
-        let last = self.of_node(node).last();
-        let job = last.filter(|run| run.is_settled()).map(|run| EndState::Job(run.state));
-        job.or_else(|| self.crawl_of(node))
-    }
-
-    fn crawl_of(&self, node: usize) -> Option<EndState> {
-        self.events.iter().rev().find_map(|event| match event.kind {
-            EventKind::CrawlEnded { node: of, end } if of == node => Some(end),
-            _ => None,
-        })
-    }
-
-    fn of_node(&self, node: usize) -> impl Iterator<Item = &JobRun> {
-        let is_of_node =
-            move |run: &&JobRun| matches!(run.spec.origin, Origin::Workflow { node: of, .. } if of == node);
-        self.job_runs.iter().filter(is_of_node)
-    }
-
-    fn is_downstream(&self, trigger: usize) -> bool {
-        let downstream = self.plan.graph.downstream(self.record.roots.iter().copied());
-        downstream.triggers.contains(&trigger)
+    fn copied_ends(&self, node: usize) -> impl DoubleEndedIterator<Item = EndState> {
+        let runs = self.known.copied.get(&node).map_or(&[][..], Vec::as_slice);
+        runs.iter().filter_map(CopiedRun::end)
     }
 }

@@ -1,5 +1,7 @@
 //! Every cause that a run can have is told, from the history that the shard itself wrote.
 
+mod causes;
+
 use std::collections::BTreeMap;
 
 use treenail_engine::{
@@ -30,6 +32,8 @@ fn told_with(
     let outside: Vec<_> = outside
         .map(|job_run| (job_run.spec.job_name.clone(), job_run.id, job_run.state))
         .collect();
+    let limits = world.rows.jobs.values();
+    let limits: BTreeMap<_, _> = limits.map(|job| (job.name.clone(), job.max_concurrent_runs)).collect();
     let known = Known {
         record,
         plan: &world.rows.plans[&(record.workflow_uid.clone(), record.plan_sequence)],
@@ -37,6 +41,7 @@ fn told_with(
         copied,
         events: world.rows.events.get(&run).map_or(&[], Vec::as_slice),
         outside: &outside,
+        limits: &limits,
     };
     let findings = node.map_or_else(|| known.run(), |node| known.node(node));
     findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
@@ -59,6 +64,35 @@ fn world_of(jobs: &[&str], triggers: Vec<treenail_engine::glue::TriggerPlan>) ->
 
 fn and(conditions: &[(&str, JobRunState)]) -> treenail_engine::glue::TriggerPlan {
     when("t", Logical::And, conditions, &["c"])
+}
+
+/// Resumes a run at a job: the new run, and what it shows of the old one.
+fn resume(world: &mut World, run: WorkflowRunId, job: &str) -> (WorkflowRunId, BTreeMap<usize, Vec<CopiedRun>>) {
+    let record = world.run(run).clone();
+    let plan = std::sync::Arc::clone(&world.rows.plans[&(record.workflow_uid.clone(), record.plan_sequence)]);
+    let mut nodes: BTreeMap<usize, Vec<CopiedRun>> = BTreeMap::new();
+    for job_run in world.rows.job_runs.values() {
+        if let Origin::Workflow { node, .. } = job_run.spec.origin {
+            nodes.entry(node).or_default().push(CopiedRun::Job {
+                id: job_run.id,
+                state: job_run.state,
+                was_retried: false,
+                trigger_name: job_run.spec.trigger_name.clone(),
+            });
+        }
+    }
+    let previous = Box::new(PreviousRun { record, plan, nodes });
+    let node_ids = vec![graph::node_id("000000000000", "us-east-1", "w", "JOB", job)];
+    let resume = Input::ResumeWorkflowRun {
+        workflow: "w".into(),
+        previous,
+        node_ids,
+    };
+    let Ok(Reply::Resumed(resumed, _)) = world.put(resume) else {
+        panic!("not resumed")
+    };
+    let copies = world.rows.copies.iter().find(|copies| copies.run == resumed).unwrap();
+    (resumed, copies.nodes.clone())
 }
 
 #[test]
@@ -247,31 +281,7 @@ fn a_resumed_run_tells_what_it_did_not_restart() {
     let run = world.start("w").unwrap();
     world.succeed("a");
     world.fail("b");
-    let record = world.run(run).clone();
-    let plan = std::sync::Arc::clone(&world.rows.plans[&(record.workflow_uid.clone(), record.plan_sequence)]);
-    let mut nodes: BTreeMap<usize, Vec<CopiedRun>> = BTreeMap::new();
-    for job_run in world.rows.job_runs.values() {
-        if let Origin::Workflow { node, .. } = job_run.spec.origin {
-            nodes.entry(node).or_default().push(CopiedRun::Job {
-                id: job_run.id,
-                state: job_run.state,
-                was_retried: false,
-                trigger_name: job_run.spec.trigger_name.clone(),
-            });
-        }
-    }
-    let previous = Box::new(PreviousRun { record, plan, nodes });
-    let node_ids = vec![graph::node_id("000000000000", "us-east-1", "w", "JOB", "b")];
-    let resume = Input::ResumeWorkflowRun {
-        workflow: "w".into(),
-        previous,
-        node_ids,
-    };
-    let Ok(Reply::Resumed(resumed, _)) = world.put(resume) else {
-        panic!("not resumed")
-    };
-    let copies = world.rows.copies.iter().find(|copies| copies.run == resumed).unwrap();
-    let copied = copies.nodes.clone();
+    let (resumed, copied) = resume(&mut world, run, "b");
     let of = |node| told_with(&world, resumed, Some(node), &copied);
     check(
         &of("a"),

@@ -1,29 +1,36 @@
 //! What explains a run, read from rows.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use treenail_engine::{
-    glue::{Condition, CopiedRun, HistoryEvent, JobRun, JobRunState, RunRecord, TriggerKind, WorkflowPlan},
+    glue::{
+        CopiedRun, HistoryEvent, JobRun, JobRunState, RunRecord, WorkflowPlan,
+        explain::{self, Finding, Known},
+    },
     ids::JobRunId,
 };
+use treenail_proto::internal::v1::Plan;
 use treenail_rpc::Scope;
 
 use super::{Queries, read_crawl};
 use crate::{
-    codec::{history, workflow_run},
+    codec::{history, opened, plan::Published, workflow_run},
     error::{Error, entity_not_found},
     ran,
-    store::{PlanKind, RunRow, Store},
+    store::{PlanKind, Position, RunRow, Store},
 };
 
 /// How many events are read at once.
 const EVENTS_PER_READ: usize = 1_000;
-/// How many events are read of one run at the most: the latest explain most, and a run of ten thousand nodes has fewer.
+/// How many events are read of one run at the most: a run of ten thousand nodes has fewer.
 const EVENTS_MAX: usize = 200_000;
 /// How many of a job's last runs are looked through for those that others started.
 const OUTSIDE_MAX: usize = 50;
-/// How many jobs are looked through at the most.
-const OUTSIDE_JOBS_MAX: usize = 100;
+/// How many jobs are looked up at the most: as many as an explanation names.
+const JOBS_MAX: usize = 100;
 
 /// What explains a run.
 #[derive(Debug)]
@@ -34,6 +41,23 @@ pub(crate) struct Explained {
     pub(crate) copied: BTreeMap<usize, Vec<CopiedRun>>,
     pub(crate) events: Vec<HistoryEvent>,
     pub(crate) outside: Vec<(String, JobRunId, JobRunState)>,
+    pub(crate) limits: BTreeMap<String, u32>,
+}
+
+impl Explained {
+    /// Why the run, or a node of it, is as it is.
+    pub(crate) fn findings(&self, node: Option<&str>) -> Vec<Finding> {
+        let known = Known {
+            record: &self.record,
+            plan: &self.plan,
+            job_runs: &self.job_runs,
+            copied: &self.copied,
+            events: &self.events,
+            outside: &self.outside,
+            limits: &self.limits,
+        };
+        node.map_or_else(|| known.run(), |node| known.node(node))
+    }
 }
 
 impl<S: Store> Queries<S> {
@@ -56,8 +80,21 @@ impl<S: Store> Queries<S> {
         Ok((workflow, row))
     }
 
-    /// Reads what explains a run.
-    pub(crate) async fn explained(&self, scope: &Scope, row: &RunRow) -> Result<Explained, Error> {
+    /// Why a run, or a node of it, is as it is.
+    pub(crate) async fn explain(&self, scope: &Scope, row: &RunRow, node: Option<&str>) -> Result<Vec<Finding>, Error> {
+        let mut explained = self.explained(scope, row).await?;
+        let findings = explained.findings(node);
+        let unmet = explain::unmet_jobs(&findings);
+        if unmet.is_empty() {
+            return Ok(findings);
+        }
+        // Someone else may have run what a condition waits for, which counts for nothing: then that is the reason.
+        explained.outside = self.outside(scope, &explained.record, &unmet).await?;
+        Ok(explained.findings(node))
+    }
+
+    /// Reads what explains a run, apart from what others started.
+    async fn explained(&self, scope: &Scope, row: &RunRow) -> Result<Explained, Error> {
         let record = Self::record(row)?;
         let (plan, _) = self.plan_of(&record).await?;
         let rows = self.rows_of(&row.id).await?;
@@ -69,7 +106,7 @@ impl<S: Store> Queries<S> {
         let crawls = crawls.collect::<Result<Vec<_>, _>>()?;
         let index = ran::Index::new(&earlier, &crawls);
         let copied = rows.copies.as_ref().map(|row| ran::copies(row, &index)).transpose()?;
-        let outside = self.outside(scope, &record, &plan).await?;
+        let limits = self.limits(scope, &job_runs).await?;
         let mut events = Vec::new();
         while events.len() < EVENTS_MAX {
             let from = events.last().map_or(1, |last: &HistoryEvent| last.sequence + 1);
@@ -86,7 +123,8 @@ impl<S: Store> Queries<S> {
             job_runs,
             copied: copied.unwrap_or_default(),
             events,
-            outside,
+            outside: Vec::new(),
+            limits,
         })
     }
 
@@ -98,44 +136,46 @@ impl<S: Store> Queries<S> {
         Ok(events.collect::<Result<Vec<_>, _>>()?)
     }
 
-    /// The last runs of the jobs that conditions watch, as far as others started them while the run ran.
+    /// How many runs the jobs may have at once that runs wait for.
+    async fn limits(&self, scope: &Scope, job_runs: &[JobRun]) -> Result<BTreeMap<String, u32>, Error> {
+        let waiting = job_runs.iter().filter(|run| run.state == JobRunState::Waiting);
+        let names: BTreeSet<&str> = waiting.map(|run| run.spec.job_name.as_str()).collect();
+        let mut limits = BTreeMap::new();
+        for name in names.into_iter().take(JOBS_MAX) {
+            let Some(row) = self.store.plan(scope, PlanKind::Job, name).await? else {
+                continue;
+            };
+            if let Published::Job(job) = Published::parse(&opened::<Plan>(&row.data, "plan")?)? {
+                limits.insert(name.to_owned(), job.max_concurrent_runs);
+            }
+        }
+        Ok(limits)
+    }
+
+    /// The last runs of jobs that others started while the run ran.
     async fn outside(
         &self,
         scope: &Scope,
         record: &RunRecord,
-        plan: &WorkflowPlan,
+        jobs: &BTreeSet<&str>,
     ) -> Result<Vec<(String, JobRunId, JobRunState)>, Error> {
+        let own = record.id.to_string();
+        let before = record.completed_at.map(|at| Position {
+            started_at_ms: at.plus_millis(1).as_millis(),
+            id: String::new(),
+        });
         let mut outside = Vec::new();
-        for job in watched_jobs(plan).into_iter().take(OUTSIDE_JOBS_MAX) {
-            let Some(current) = self.store.plan(scope, PlanKind::Job, &job).await? else {
+        for job in jobs.iter().take(JOBS_MAX) {
+            let Some(current) = self.store.plan(scope, PlanKind::Job, job).await? else {
                 continue;
             };
-            for row in self.store.job_runs(&current.uid, None, OUTSIDE_MAX).await? {
-                let is_outside = row.run_id.as_deref() != Some(&record.id.to_string())
-                    && row.started_at_ms >= record.started_at.as_millis();
-                if is_outside {
+            for row in self.store.job_runs(&current.uid, before.clone(), OUTSIDE_MAX).await? {
+                if row.run_id.as_ref() != Some(&own) && row.started_at_ms >= record.started_at.as_millis() {
                     let run = ran::job_run(&row, |_| None)?;
-                    outside.push((job.clone(), run.id, run.state));
+                    outside.push(((*job).to_owned(), run.id, run.state));
                 }
             }
         }
         Ok(outside)
     }
-}
-
-/// The jobs that the conditions of a plan watch.
-fn watched_jobs(plan: &WorkflowPlan) -> Vec<String> {
-    let conditions = plan.triggers.iter().flat_map(|trigger| match &trigger.kind {
-        TriggerKind::Conditional(predicate) => predicate.conditions.as_slice(),
-        TriggerKind::OnDemand | TriggerKind::Scheduled(_) | TriggerKind::Event(_) => &[],
-    });
-    let mut jobs: Vec<String> = conditions
-        .filter_map(|condition| match condition {
-            Condition::Job(job, _) => Some(job.clone()),
-            Condition::Crawler(..) => None,
-        })
-        .collect();
-    jobs.sort();
-    jobs.dedup();
-    jobs
 }

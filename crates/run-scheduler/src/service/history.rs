@@ -1,7 +1,7 @@
 //! `HistoryService`.
 
 use tonic::{Request, Response, Status};
-use treenail_engine::glue::{EventKind, explain::Known};
+use treenail_engine::{glue::EventKind, ids::JobRunId};
 use treenail_proto::ops::v1::{
     ExplainRunRequest, ExplainRunResponse, GetRunHistoryRequest, GetRunHistoryResponse, RunEvent,
     history_service_server::HistoryService,
@@ -10,12 +10,7 @@ use treenail_rpc::{Caller, Fault, Reason, Scope};
 use treenail_storage::page::Token;
 
 use super::{Api, page};
-use crate::{
-    codec::to_proto_time,
-    error::Error,
-    queries::{Explained, Queries},
-    store::Store,
-};
+use crate::{codec::to_proto_time, error::Error, queries::Queries, store::Store};
 
 /// How many events a page has at the most.
 const EVENTS_PER_PAGE_MAX: usize = 1_000;
@@ -39,12 +34,10 @@ impl<S: Store> HistoryService for Api<S> {
             .queries
             .find_run(&caller.scope, request.name, request.run_id.as_deref())
             .await?;
-        let explained = self.queries.explained(&caller.scope, &row).await?;
-        let known = known(&explained);
-        let findings = match &request.node {
-            Some(node) => known.node(node),
-            None => known.run(),
-        };
+        let findings = self
+            .queries
+            .explain(&caller.scope, &row, request.node.as_deref())
+            .await?;
         Ok(Response::new(ExplainRunResponse {
             sentences: findings.iter().map(ToString::to_string).collect(),
             name: Some(name),
@@ -58,7 +51,7 @@ impl<S: Store> Api<S> {
         scope: &Scope,
         request: GetRunHistoryRequest,
     ) -> Result<GetRunHistoryResponse, Error> {
-        let (_, row) = self
+        let (name, row) = self
             .queries
             .find_run(scope, request.name, request.run_id.as_deref())
             .await?;
@@ -95,22 +88,33 @@ impl<S: Store> Api<S> {
             happened_on: Some(to_proto_time(event.at)),
             text: Some(event.kind.to_string()),
             node: node(&event.kind),
+            job_run_id: job_run(&event.kind).map(|id| id.to_string()),
         });
         Ok(GetRunHistoryResponse {
             events: shown.collect(),
             next_token,
+            name: Some(name),
+            plan_version: i64::try_from(plan.sequence).ok(),
         })
     }
 }
 
-fn known(explained: &Explained) -> Known<'_> {
-    Known {
-        record: &explained.record,
-        plan: &explained.plan,
-        job_runs: &explained.job_runs,
-        copied: &explained.copied,
-        events: &explained.events,
-        outside: &explained.outside,
+/// The job run that an event concerns.
+fn job_run(kind: &EventKind) -> Option<JobRunId> {
+    match *kind {
+        EventKind::JobRunCreated { job_run, .. }
+        | EventKind::JobRunChanged { job_run, .. }
+        | EventKind::RetryScheduled { job_run, .. }
+        | EventKind::JobRunRequeued { job_run }
+        | EventKind::JobRunDelayed { job_run } => Some(job_run),
+        EventKind::Started(_)
+        | EventKind::Refused(_)
+        | EventKind::PropertiesSeeded
+        | EventKind::TriggerFired { .. }
+        | EventKind::ConditionMet { .. }
+        | EventKind::CrawlEnded { .. }
+        | EventKind::StopRequested
+        | EventKind::Ended(_) => None,
     }
 }
 

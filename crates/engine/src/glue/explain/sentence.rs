@@ -1,59 +1,60 @@
-//! Findings and events as sentences.
+//! Findings as sentences.
 
 use std::fmt;
 
-use super::{Attempt, AttemptStanding, Finding, Standing};
-use crate::glue::{
-    history::{Cause, EventKind},
-    plan::Condition,
-    state::{CrawlState, EndState, JobRunState, RunStatus},
+use super::{
+    Attempt, AttemptStanding, Finding, Standing, Why,
+    words::{crawl_word, end_word, state_word, status_word},
 };
+use crate::glue::{
+    plan::Condition,
+    state::{CrawlState, JobRunState},
+};
+
+/// How many things a sentence lists: a run may have ten thousand nodes.
+const LISTED_MAX: usize = 20;
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Started { cause, at } => write!(f, "The run was started by {cause} at {at}."),
-            Self::Refused { cause, at, limit } => {
-                write!(
-                    f,
-                    "The run was refused at {at}, when {cause} would have started it: the workflow had "
-                )?;
-                match limit {
-                    Some(limit) => write!(f, "all {limit} runs that its MaxConcurrentRuns allows."),
-                    None => write!(f, "as many runs as it may have."),
+            Self::Started { .. }
+            | Self::Refused { .. }
+            | Self::WaitsForProperties
+            | Self::NothingToDo
+            | Self::StopRequested { .. }
+            | Self::Ended { .. }
+            | Self::Failures { .. }
+            | Self::NeverRan { .. } => of_run(f, self),
+            Self::Attempt(attempt) => attempt.fmt(f),
+            Self::MoreAttempts { count } => write!(f, "There are {count} more attempts."),
+            Self::Crawled { crawler, state, at } => {
+                write!(f, "The crawl of {crawler} ended as {} at {at}", crawl_word(*state))?;
+                match state {
+                    CrawlState::Error => write!(f, ": there is no such crawler."),
+                    CrawlState::Running
+                    | CrawlState::Cancelling
+                    | CrawlState::Cancelled
+                    | CrawlState::Succeeded
+                    | CrawlState::Failed => write!(f, "."),
                 }
             }
-            Self::WaitsForProperties => write!(f, "It waits until the properties-store has its properties."),
-            Self::NothingToDo => write!(
-                f,
-                "The workflow has no trigger that starts it, so a run has nothing to do."
-            ),
-            Self::StopRequested { at } => write!(f, "A stop was requested at {at}; nothing starts after that."),
-            Self::Ended { status, at } => write!(f, "The run ended as {} at {at}.", status_word(*status)),
-            Self::Failures { nodes } => {
-                write!(f, "Not all jobs succeeded, which does not fail a run: ")?;
-                list(f, nodes, |f, (node, end)| {
-                    write!(f, "{node} ended as {}", end_word(*end))
-                })
+            Self::Restarted { node, previous } => {
+                write!(f, "{node} was restarted: the run resumes {previous} with it.")
             }
-            Self::NeverRan { nodes } => {
-                write!(f, "These never ran: ")?;
-                list(f, nodes, |f, node| write!(f, "{node}"))
-            }
-            Self::Attempt(attempt) => attempt.fmt(f),
             Self::Copied { node, previous } => {
                 write!(
                     f,
                     "{node} was not restarted: it shows, and counts, what ran in {previous}."
                 )
             }
+            Self::NoSuchNode { node } => write!(f, "The run has no node {node}."),
             Self::Fired { .. }
             | Self::NotActivated { .. }
             | Self::Upstream { .. }
             | Self::Open { .. }
+            | Self::NothingAnew { .. }
             | Self::NothingLeft { .. }
             | Self::AfterStop { .. } => of_trigger(f, self),
-            Self::NoSuchNode { node } => write!(f, "The run has no node {node}."),
         }
     }
 }
@@ -64,93 +65,91 @@ impl fmt::Display for Attempt {
         if let Some(trigger) = &self.trigger {
             write!(f, ", started by {trigger}")?;
         }
-        write!(f, "), ")?;
-        match &self.stands {
-            AttemptStanding::WaitsForSlot { limit } => {
+        write!(f, "), {}", self.stands)
+    }
+}
+
+impl fmt::Display for AttemptStanding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WaitsForSlot { limit: Some(limit) } => {
                 write!(f, "waits for one of the {limit} concurrent runs of the job to end.")
             }
-            AttemptStanding::WaitsForWorker { was_lost: false } => write!(f, "waits for a worker with a free slot."),
-            AttemptStanding::WaitsForWorker { was_lost: true } => {
+            Self::WaitsForSlot { limit: None } => write!(f, "waits for a concurrent run of the job to end."),
+            Self::WaitsForWorker { was_lost: false } => write!(f, "waits for a worker with a free slot."),
+            Self::WaitsForWorker { was_lost: true } => {
                 write!(
                     f,
                     "waits for another worker: the one that had it was lost before it started."
                 )
             }
-            AttemptStanding::HandedOut { worker } => {
+            Self::HandedOut { worker } => {
                 write!(
                     f,
                     "was handed to the worker {}, which has not started it yet.",
                     worker.as_str()
                 )
             }
-            AttemptStanding::Runs { since } => write!(f, "runs since {since}."),
-            AttemptStanding::Stops => write!(f, "is being ended by its worker."),
-            AttemptStanding::Retries { at, error } => {
+            Self::Runs { since, is_late: false } => write!(f, "runs since {since}."),
+            Self::Runs { since, is_late: true } => {
+                write!(f, "runs since {since}, longer than its NotifyDelayAfter.")
+            }
+            Self::Stops(why) => write!(f, "is being ended by its worker{}.", why_word(*why)),
+            Self::Retries { at, error } => {
                 write!(f, "failed and is tried again at {at}{}", because(error.as_deref()))
             }
-            AttemptStanding::Ended { state, at, error } => {
-                write!(
-                    f,
-                    "ended as {} at {at}{}",
-                    state_word(*state),
-                    because(error.as_deref())
-                )
-            }
-        }
-    }
-}
-
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Call => write!(f, "a call of StartWorkflowRun"),
-            Self::OnDemand => write!(f, "a call of StartTrigger"),
-            Self::Schedule(tick) => write!(f, "the tick of its schedule at {tick}"),
-            Self::Events(ids) if ids.len() == 1 => write!(f, "the event {}", ids[0]),
-            Self::Events(ids) => write!(f, "a batch of {} events", ids.len()),
-            Self::Resume(run) => write!(f, "a call of ResumeWorkflowRun for {run}"),
-        }
-    }
-}
-
-impl fmt::Display for EventKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Started(cause) => write!(f, "started by {cause}"),
-            Self::Refused(cause) => write!(f, "refused to {cause}: the workflow was at its limit"),
-            Self::PropertiesSeeded => write!(f, "has its properties"),
-            Self::TriggerFired { trigger } => write!(f, "trigger {trigger} fired"),
-            Self::ConditionMet {
-                trigger,
-                condition,
-                end,
-            } => {
-                let number = condition + 1;
-                write!(
-                    f,
-                    "condition {number} of trigger {trigger} was met by {}",
-                    end_word(*end)
-                )
-            }
-            Self::JobRunCreated {
-                job_run,
-                trigger: Some(trigger),
+            Self::Ended {
                 state,
-                ..
-            } => write!(
-                f,
-                "{job_run} was started by trigger {trigger} as {}",
-                state_word(*state)
-            ),
-            Self::JobRunCreated { job_run, state, .. } => write!(f, "{job_run} was started as {}", state_word(*state)),
-            Self::JobRunChanged { job_run, state } => write!(f, "{job_run} is {}", state_word(*state)),
-            Self::RetryScheduled { job_run, at } => write!(f, "{job_run} is tried again at {at}"),
-            Self::JobRunRequeued { job_run } => write!(f, "{job_run} waits for another worker: its own was lost"),
-            Self::JobRunDelayed { job_run } => write!(f, "{job_run} has lasted longer than its NotifyDelayAfter"),
-            Self::CrawlEnded { end, .. } => write!(f, "a crawl ended as {}", end_word(*end)),
-            Self::StopRequested => write!(f, "a stop was requested"),
-            Self::Ended(status) => write!(f, "ended as {}", status_word(*status)),
+                at,
+                error,
+                stopped,
+            } => {
+                write!(f, "ended as {} at {at}", state_word(*state))?;
+                match stopped {
+                    Some(why) => write!(f, "{}.", why_word(*why)),
+                    None => write!(f, "{}", because(error.as_deref())),
+                }
+            }
         }
+    }
+}
+
+/// What concerns the run; nothing else is asked for.
+fn of_run(f: &mut fmt::Formatter<'_>, finding: &Finding) -> fmt::Result {
+    match finding {
+        Finding::Started { cause, at } => write!(f, "The run was started by {cause} at {at}."),
+        Finding::Refused { cause, at, limit } => {
+            write!(
+                f,
+                "The run was refused at {at}, when {cause} would have started it: the workflow had "
+            )?;
+            match limit {
+                Some(limit) => write!(f, "all {limit} runs that its MaxConcurrentRuns allows."),
+                None => write!(f, "as many runs as it may have."),
+            }
+        }
+        Finding::WaitsForProperties => write!(f, "It waits until the properties-store has its properties."),
+        Finding::NothingToDo => write!(
+            f,
+            "The workflow has no trigger that starts it, so a run has nothing to do."
+        ),
+        Finding::StopRequested { at } => write!(f, "A stop was requested at {at}; nothing starts after that."),
+        Finding::Ended { status, at } => write!(f, "The run ended as {} at {at}.", status_word(*status)),
+        Finding::Failures { nodes } => {
+            write!(f, "Not all jobs succeeded, which does not fail a run: ")?;
+            list(f, nodes, |f, failure| {
+                write!(f, "{} ended as {}", failure.node, end_word(failure.end))?;
+                failure
+                    .error
+                    .as_ref()
+                    .map_or(Ok(()), |error| write!(f, " ({})", error.trim_end()))
+            })
+        }
+        Finding::NeverRan { nodes } => {
+            write!(f, "These never ran: ")?;
+            list(f, nodes, |f, node| write!(f, "{node}"))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -187,6 +186,10 @@ fn of_trigger(f: &mut fmt::Formatter<'_>, finding: &Finding) -> fmt::Result {
             write!(f, "The trigger {trigger} needs {which} and has not fired: ")?;
             list(f, conditions, |f, (condition, standing)| open(f, condition, standing))
         }
+        Finding::NothingAnew { trigger } => write!(
+            f,
+            "The trigger {trigger} has not fired: what the run before this one left meets its conditions, but it fires only when something that it watches ends anew."
+        ),
         Finding::NothingLeft { trigger } => {
             write!(
                 f,
@@ -208,12 +211,60 @@ fn open(f: &mut fmt::Formatter<'_>, condition: &Condition, standing: &Standing) 
     write!(f, "{name} is to end as {wanted} and ")?;
     match standing {
         Standing::NotStarted => write!(f, "has not run"),
-        Standing::Going(state) => write!(f, "is {}", state_word(*state)),
-        Standing::EndedAs(end) => write!(f, "ended as {}", end_word(*end)),
-        Standing::Outside(job_run) => write!(
-            f,
-            "did so only in {job_run}, which this workflow run did not start and which therefore does not count"
-        ),
+        Standing::Going(attempt) => going(f, attempt),
+        Standing::EndedAs { end, job_run: None } => write!(f, "ended as {}", end_word(*end)),
+        Standing::EndedAs {
+            end,
+            job_run: Some(job_run),
+        } => {
+            write!(
+                f,
+                "ended as {} ({job_run}, attempt {})",
+                end_word(*end),
+                job_run.attempt()
+            )
+        }
+        Standing::TooLate(end) => {
+            write!(f, "ended as {} only when the run had been stopped", end_word(*end))
+        }
+        Standing::Outside { job_run, own } => {
+            if let Some(own) = own {
+                write!(f, "ended as {} here and ", end_word(*own))?;
+            }
+            write!(
+                f,
+                "did so only in {job_run}, which this workflow run did not start and which therefore does not count"
+            )
+        }
+    }
+}
+
+/// How an attempt stands that a condition waits for.
+fn going(f: &mut fmt::Formatter<'_>, attempt: &Attempt) -> fmt::Result {
+    let id = attempt.job_run;
+    let number = id.attempt();
+    match &attempt.stands {
+        AttemptStanding::WaitsForSlot { limit } => {
+            write!(f, "is {} (", state_word(JobRunState::Waiting))?;
+            match limit {
+                Some(limit) => write!(f, "{id}, for one of the {limit} concurrent runs of the job to end)"),
+                None => write!(f, "{id}, for a concurrent run of the job to end)"),
+            }
+        }
+        AttemptStanding::WaitsForWorker { .. } => {
+            write!(f, "is STARTING ({id}, attempt {number}, waits for a worker)")
+        }
+        AttemptStanding::HandedOut { worker } => {
+            write!(f, "is STARTING ({id}, attempt {number}, handed to {})", worker.as_str())
+        }
+        AttemptStanding::Runs { since, .. } => write!(f, "is RUNNING ({id}, attempt {number}, since {since})"),
+        AttemptStanding::Stops(why) => write!(f, "is STOPPING ({id}, attempt {number}){}", why_word(*why)),
+        AttemptStanding::Retries { at, .. } => {
+            write!(f, "failed and is tried again at {at} ({id}, attempt {number})")
+        }
+        AttemptStanding::Ended { state, at, .. } => {
+            write!(f, "ended as {} at {at} ({id}, attempt {number})", state_word(*state))
+        }
     }
 }
 
@@ -222,57 +273,26 @@ fn list<T>(
     items: &[T],
     mut write_one: impl FnMut(&mut fmt::Formatter<'_>, &T) -> fmt::Result,
 ) -> fmt::Result {
-    for (index, item) in items.iter().enumerate() {
+    for (index, item) in items.iter().take(LISTED_MAX).enumerate() {
         if index > 0 {
             write!(f, ", ")?;
         }
         write_one(f, item)?;
     }
-    write!(f, ".")
+    match items.len().saturating_sub(LISTED_MAX) {
+        0 => write!(f, "."),
+        more => write!(f, ", and {more} more."),
+    }
 }
 
 fn because(error: Option<&str>) -> String {
     error.map_or_else(|| ".".to_owned(), |error| format!(": {error}"))
 }
 
-fn end_word(end: EndState) -> &'static str {
-    match end {
-        EndState::Job(state) => state_word(state),
-        EndState::Crawl(state) => crawl_word(state),
-    }
-}
-
-fn state_word(state: JobRunState) -> &'static str {
-    match state {
-        JobRunState::Waiting => "WAITING",
-        JobRunState::Starting => "STARTING",
-        JobRunState::Running => "RUNNING",
-        JobRunState::Stopping => "STOPPING",
-        JobRunState::Stopped => "STOPPED",
-        JobRunState::Succeeded => "SUCCEEDED",
-        JobRunState::Failed => "FAILED",
-        JobRunState::Timeout => "TIMEOUT",
-        JobRunState::Error => "ERROR",
-    }
-}
-
-fn crawl_word(state: CrawlState) -> &'static str {
-    match state {
-        CrawlState::Running => "RUNNING",
-        CrawlState::Cancelling => "CANCELLING",
-        CrawlState::Cancelled => "CANCELLED",
-        CrawlState::Succeeded => "SUCCEEDED",
-        CrawlState::Failed => "FAILED",
-        CrawlState::Error => "ERROR",
-    }
-}
-
-fn status_word(status: RunStatus) -> &'static str {
-    match status {
-        RunStatus::Running => "RUNNING",
-        RunStatus::Completed => "COMPLETED",
-        RunStatus::Stopping => "STOPPING",
-        RunStatus::Stopped => "STOPPED",
-        RunStatus::Error => "ERROR",
+fn why_word(why: Why) -> &'static str {
+    match why {
+        Why::RunStopped => ", because the run was stopped",
+        Why::Stopped => ", because it alone was stopped",
+        Why::Timeout => ", because it ran longer than its Timeout",
     }
 }
