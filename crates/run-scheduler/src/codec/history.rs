@@ -150,3 +150,98 @@ fn from_cause(cause: StoredCause) -> Result<Cause, Malformed> {
         stored_cause::Cause::Resume(run) => Cause::Resume(workflow_run::run_id(&run)?),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use treenail_engine::{
+        glue::{CrawlState as Crawl, JobRunState, RunStatus},
+        ids::Ids,
+    };
+
+    use super::*;
+    use crate::codec::sealed;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_795_201_200_000);
+
+    fn row(data: Vec<u8>) -> EventRow {
+        EventRow {
+            run_id: "not looked at".to_owned(),
+            sequence: 7,
+            at_ms: NOW.as_millis(),
+            data,
+        }
+    }
+
+    fn kinds(ids: &mut Ids) -> Vec<EventKind> {
+        let (job_run, run) = (ids.job_run(NOW).next_attempt(), ids.workflow_run(NOW));
+        let trigger = "t".to_owned();
+        let met = |end| EventKind::ConditionMet {
+            trigger: "t".to_owned(),
+            condition: 3,
+            end,
+        };
+        let created = |trigger| EventKind::JobRunCreated {
+            node: 2,
+            job_run,
+            trigger,
+            state: JobRunState::Waiting,
+        };
+        let crawled = EndState::Crawl(Crawl::Error);
+        vec![
+            EventKind::Started(Cause::Call),
+            EventKind::Started(Cause::OnDemand),
+            EventKind::Started(Cause::Events(vec!["1".to_owned(), "2".to_owned()])),
+            EventKind::Started(Cause::Resume(run)),
+            EventKind::Refused(Cause::Schedule(NOW)),
+            EventKind::PropertiesSeeded,
+            EventKind::TriggerFired { trigger },
+            met(EndState::Job(JobRunState::Timeout)),
+            met(crawled),
+            created(Some("t".to_owned())),
+            created(None),
+            EventKind::JobRunChanged {
+                job_run,
+                state: JobRunState::Stopping,
+            },
+            EventKind::RetryScheduled { job_run, at: NOW },
+            EventKind::JobRunRequeued { job_run },
+            EventKind::JobRunDelayed { job_run },
+            EventKind::CrawlEnded { node: 4, end: crawled },
+            EventKind::StopRequested,
+            EventKind::Ended(RunStatus::Stopped),
+        ]
+    }
+
+    #[test]
+    fn every_event_is_read_back_as_it_was() {
+        let mut ids = Ids::new([1; 32]);
+        let run = ids.workflow_run(NOW);
+        for kind in kinds(&mut ids) {
+            let read = from_stored(run, &row(sealed(&to_stored(&kind))));
+            let expected = HistoryEvent {
+                run,
+                sequence: 7,
+                at: NOW,
+                kind,
+            };
+            assert_eq!(read, Ok(expected));
+        }
+    }
+
+    #[test]
+    fn an_event_that_does_not_say_what_it_must_is_malformed() {
+        let run = Ids::new([1; 32]).workflow_run(NOW);
+        let garbled = [
+            Kind::Started(StoredCause { cause: None }),
+            Kind::JobRunRequeued("jr_".to_owned()),
+            Kind::JobRunChanged(StoredJobRunChanged::default()),
+            Kind::CrawlEnded(StoredCrawlEnded::default()),
+            Kind::Ended(99),
+        ];
+        let mut rows: Vec<Vec<u8>> = garbled.map(|kind| sealed(&StoredEvent { kind: Some(kind) })).to_vec();
+        rows.extend([sealed(&StoredEvent { kind: None }), vec![0xff; 9], Vec::new()]);
+        for data in rows {
+            assert!(from_stored(run, &row(data)).is_err());
+        }
+    }
+}
