@@ -5,14 +5,17 @@ mod causes;
 use std::collections::BTreeMap;
 
 use treenail_engine::{
-    glue::{CopiedRun, Input, JobRun, JobRunState, Logical, Origin, PreviousRun, Reply, explain::Known, graph},
+    glue::{CopiedRun, Input, JobRun, JobRunState, Logical, Reply, explain::Known},
     ids::WorkflowRunId,
     task::WorkerId,
 };
 
 use JobRunState::{Failed, Succeeded};
 
-use crate::world::{RETRY_DELAY_MS, World, failed, starts, when};
+use crate::{
+    resumed::{node, previous},
+    world::{RETRY_DELAY_MS, World, failed, starts, when},
+};
 
 /// What is said of a run, or of a node of it, in one text.
 fn told(world: &World, run: WorkflowRunId, node: Option<&str>) -> String {
@@ -68,25 +71,10 @@ fn and(conditions: &[(&str, JobRunState)]) -> treenail_engine::glue::TriggerPlan
 
 /// Resumes a run at a job: the new run, and what it shows of the old one.
 fn resume(world: &mut World, run: WorkflowRunId, job: &str) -> (WorkflowRunId, BTreeMap<usize, Vec<CopiedRun>>) {
-    let record = world.run(run).clone();
-    let plan = std::sync::Arc::clone(&world.rows.plans[&(record.workflow_uid.clone(), record.plan_sequence)]);
-    let mut nodes: BTreeMap<usize, Vec<CopiedRun>> = BTreeMap::new();
-    for job_run in world.rows.job_runs.values() {
-        if let Origin::Workflow { node, .. } = job_run.spec.origin {
-            nodes.entry(node).or_default().push(CopiedRun::Job {
-                id: job_run.id,
-                state: job_run.state,
-                was_retried: false,
-                trigger_name: job_run.spec.trigger_name.clone(),
-            });
-        }
-    }
-    let previous = Box::new(PreviousRun { record, plan, nodes });
-    let node_ids = vec![graph::node_id("000000000000", "us-east-1", "w", "JOB", job)];
     let resume = Input::ResumeWorkflowRun {
         workflow: "w".into(),
-        previous,
-        node_ids,
+        previous: previous(world, run),
+        node_ids: vec![node(job)],
     };
     let Ok(Reply::Resumed(resumed, _)) = world.put(resume) else {
         panic!("not resumed")

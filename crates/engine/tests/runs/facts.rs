@@ -2,12 +2,9 @@
 
 use std::sync::Arc;
 
-use treenail_engine::{
-    glue::{
-        CopiedRun, EndState, EventBatching, Input, JobRunState, Logical, NewEvent, PreviousRun, Rejected, Reply,
-        RunStatus, StartingBatch, TriggerKind, graph,
-    },
-    ids::WorkflowRunId,
+use treenail_engine::glue::{
+    EndState, EventBatching, Input, JobRunState, Logical, NewEvent, Rejected, Reply, RunStatus, StartingBatch,
+    TriggerKind,
 };
 use treenail_schedule::AwsCron;
 
@@ -368,89 +365,6 @@ fn outside_workflows_only_what_a_trigger_started_fires_triggers() {
     world.succeed("a");
     assert_eq!(world.states("b").len(), 1);
     world.succeed("b");
-}
-
-pub(crate) fn previous(world: &World, run: WorkflowRunId) -> Box<PreviousRun> {
-    let record = world.run(run).clone();
-    let plan = Arc::clone(&world.rows.plans[&(record.workflow_uid.clone(), record.plan_sequence)]);
-    let mut nodes = std::collections::BTreeMap::<usize, Vec<CopiedRun>>::new();
-    for job_run in world
-        .rows
-        .job_runs
-        .values()
-        .filter(|job_run| job_run.spec.workflow_run() == Some(run))
-    {
-        let treenail_engine::glue::Origin::Workflow { node, .. } = job_run.spec.origin else {
-            continue;
-        };
-        nodes.entry(node).or_default().push(CopiedRun::Job {
-            id: job_run.id,
-            state: job_run.state,
-            was_retried: false,
-            trigger_name: job_run.spec.trigger_name.clone(),
-        });
-    }
-    Box::new(PreviousRun { record, plan, nodes })
-}
-
-pub(crate) fn node(job: &str) -> String {
-    graph::node_id("000000000000", "us-east-1", "w", "JOB", job)
-}
-
-#[test]
-fn a_resumed_run_restarts_the_nodes_and_what_lies_downstream() {
-    let mut world = World::new();
-    for job in ["a", "b", "c"] {
-        world.job(job, |_| ());
-    }
-    let join = when("t", Logical::And, &[("a", Succeeded), ("b", Succeeded)], &["c"]);
-    world.workflow("w", None, vec![starts("s", &["a", "b"]), join]);
-    let run = world.start("w").unwrap();
-    let resume = |world: &mut World, nodes: &[&str]| {
-        let previous = previous(world, run);
-        let node_ids = nodes.iter().map(|job| node(job)).collect();
-        world.put(Input::ResumeWorkflowRun {
-            workflow: "w".into(),
-            previous,
-            node_ids,
-        })
-    };
-    assert_eq!(
-        resume(&mut world, &["a"]),
-        Err(Rejected::IllegalStatus {
-            run,
-            status: RunStatus::Running
-        })
-    );
-    world.succeed("a");
-    world.fail("b");
-    assert_eq!(resume(&mut world, &[]), Err(Rejected::NoNodes));
-    assert_eq!(
-        resume(&mut world, &["c"]),
-        Err(Rejected::NodeNotRun { node: node("c"), run })
-    );
-    let Ok(Reply::Resumed(resumed, nodes)) = resume(&mut world, &["b"]) else {
-        panic!("not resumed")
-    };
-    assert_eq!(nodes, [node("b")]);
-    world.restart();
-    assert_eq!(world.run(resumed).previous, Some(run));
-    world.succeed("b");
-    world.succeed("c");
-    let record = world.run(resumed);
-    assert_eq!(
-        (record.status, record.statistics.succeeded, record.statistics.total),
-        (RunStatus::Completed, 3, 3)
-    );
-    assert_eq!(world.states("a"), [Succeeded], "what was copied is not run again");
-    // Of two nodes of which one lies downstream of the other, only the upper one is restarted.
-    let previous = previous(&world, resumed);
-    let both = Input::ResumeWorkflowRun {
-        workflow: "w".into(),
-        previous,
-        node_ids: vec![node("c"), node("b")],
-    };
-    assert!(matches!(world.put(both), Ok(Reply::Resumed(_, nodes)) if nodes == [node("b")]));
 }
 
 #[test]

@@ -9,4 +9,5 @@
 mod explain;
 mod facts;
 mod model;
+mod resumed;
 mod world;

@@ -12,7 +12,7 @@ use treenail_engine::{
 };
 
 use crate::{
-    facts::{node, previous},
+    resumed::{node, previous},
     world::{World, failed, starts, when},
 };
 

@@ -19,7 +19,7 @@ use crate::{
         state::{Component, EndState, JobRunState, RunStatus},
         timer::Timer,
     },
-    ids::{ChainId, JobRunId, WorkflowRunId},
+    ids::{ChainId, CrawlId, JobRunId, WorkflowRunId},
 };
 
 /// The rows of an account-region that a shard needs.
@@ -233,20 +233,7 @@ fn restore_run(
     if let Some(copies) = copies {
         run.take_copies(copies);
     }
-    // What a resumed run begins with bears the trigger that had started it in the previous run: here it has not fired.
-    let begins_with = |node: usize| {
-        job_runs
-            .iter()
-            .find(|job_run| is_of(job_run, node))
-            .map(|job_run| job_run.id)
-    };
-    let roots: BTreeSet<JobRunId> = written.roots.iter().filter_map(|&node| begins_with(node)).collect();
-    let fired: BTreeSet<&str> = job_runs
-        .iter()
-        .filter(|job_run| !roots.contains(&job_run.id.first_attempt()))
-        .filter_map(|job_run| job_run.spec.trigger_name.as_deref())
-        .chain(crawls.iter().filter_map(|crawl| crawl.trigger_name.as_deref()))
-        .collect();
+    let fired = fired(&written, job_runs, crawls);
     for (trigger, progress) in run.plan.triggers.iter().zip(&mut run.triggers) {
         if fired.contains(trigger.name.as_str()) {
             progress.is_latched = true;
@@ -276,6 +263,25 @@ fn restore_run(
         "an ended run is not restored"
     );
     run
+}
+
+/// The triggers that what ran shows to have fired.
+///
+/// What a resumed run begins with bears the trigger that had started it in the previous run: here that one has not fired.
+fn fired<'a>(record: &RunRecord, job_runs: &[&'a JobRun], crawls: &[&'a Crawl]) -> BTreeSet<&'a str> {
+    let first_job_run = |&node: &usize| job_runs.iter().find(|run| is_of(run, node)).map(|run| run.id);
+    let job_roots: BTreeSet<JobRunId> = record.roots.iter().filter_map(first_job_run).collect();
+    let first_crawl = |&node: &usize| crawls.iter().find(|crawl| crawl.node == node).map(|crawl| crawl.id);
+    let crawl_roots: BTreeSet<CrawlId> = record.roots.iter().filter_map(first_crawl).collect();
+    let by_jobs = job_runs
+        .iter()
+        .filter(|run| !job_roots.contains(&run.id.first_attempt()))
+        .filter_map(|run| run.spec.trigger_name.as_deref());
+    let by_crawls = crawls
+        .iter()
+        .filter(|crawl| !crawl_roots.contains(&crawl.id))
+        .filter_map(|crawl| crawl.trigger_name.as_deref());
+    by_jobs.chain(by_crawls).collect()
 }
 
 fn is_of(job_run: &JobRun, node: usize) -> bool {
