@@ -98,7 +98,7 @@ e2e() {
   python_environment
   node_modules
   say "cargo build"
-  cargo build -p treenail --locked
+  cargo build -p treenail --features failpoints --locked
   say "end-to-end tests"
   "$VENV/bin/python" -m pytest -c tests/pytest.ini --rootdir=tests "$@"
 }

@@ -12,6 +12,7 @@ use std::{
 
 use prost::Message as _;
 use tokio::sync::{Notify, watch};
+use treenail_planted::failpoint::{Step, pass};
 use treenail_rpc::Fault;
 
 use crate::{
@@ -146,9 +147,11 @@ impl<S: Store> Publisher<S> {
     async fn publish(&self, part: Vec<Publication>) -> Result<(), Error> {
         let sequences: Vec<u64> = part.iter().map(|publication| publication.sequence).collect();
         let last = sequences.last().copied().unwrap_or_default();
+        pass(Step::PlanStored);
         self.scheduler
             .publish(part.into_iter().map(|publication| publication.plan).collect())
             .await?;
+        pass(Step::PlanPublished);
         // The scheduler knows them now; if forgetting them fails, they are published again, which changes nothing.
         self.outbox
             .progress

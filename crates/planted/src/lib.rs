@@ -1,7 +1,9 @@
-//! Bugs that a test plants to see whether the simulation finds them.
+//! Bugs and deaths that a test plants: bugs to see whether the simulation finds them, deaths to see what is left.
 //!
 //! A harness that finds nothing proves nothing unless it is known what it would have found. Each bug stands where it would
 //! be made, as a condition that is constantly false, and gone from the machine code, unless the feature `plant` is on.
+
+pub mod failpoint;
 
 macro_rules! bugs {
     ($($(#[$doc:meta])* $name:ident,)*) => {

@@ -13,6 +13,7 @@ mod terminal;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use treenail_planted::failpoint;
 
 use crate::{
     cli::{Cli, Command},
@@ -40,9 +41,31 @@ fn main() -> ExitCode {
     }
 }
 
+/// Whoever asks for a death must get it, or hear that there is none in this build.
+fn obey_failpoint() -> anyhow::Result<()> {
+    let Some(value) = std::env::var_os(failpoint::VARIABLE) else {
+        return Ok(());
+    };
+    failpoint::arm(&value.to_string_lossy()).map_err(|refused| match refused {
+        failpoint::Refused::NotBuiltIn => anyhow::anyhow!(
+            "{} is set, and this build has no failpoints (feature `failpoints`)",
+            failpoint::VARIABLE
+        ),
+        failpoint::Refused::Malformed => {
+            let names: Vec<&str> = failpoint::Step::ALL.iter().map(|step| step.name()).collect();
+            anyhow::anyhow!(
+                "{} is <step>:<n>, with a step of {}",
+                failpoint::VARIABLE,
+                names.join(", ")
+            )
+        }
+    })
+}
+
 async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     if cli.command.is_server() {
         treenail_rpc::telemetry::init(cli.log_format.into(), &cli.log)?;
+        obey_failpoint()?;
     }
     let file = FileConfig::read(cli.config.as_deref())?;
     match cli.command {

@@ -11,7 +11,11 @@ use tokio::{
     task::{JoinError, JoinSet},
     time::{Instant, Interval, MissedTickBehavior, interval},
 };
-use treenail_planted::{Bug, is_planted};
+use treenail_planted::{
+    Bug,
+    failpoint::{Step, pass},
+    is_planted,
+};
 use treenail_proto::worker::v1::{
     AssignTask, CancelTask, Heartbeat, Hello, Outcome, Task, Welcome, work_request, work_response,
 };
@@ -174,10 +178,13 @@ impl<E: Execute> Session<E> {
         match message {
             work_response::Message::Assign(AssignTask { task: Some(task) }) => self.assign(task),
             work_response::Message::Cancel(CancelTask { task_id, token }) => self.cancel(&Key { task_id, token }),
-            work_response::Message::Ack(ack) => self.held.acknowledge(&Key {
-                task_id: ack.task_id,
-                token: ack.token,
-            }),
+            work_response::Message::Ack(ack) => {
+                pass(Step::OutcomeAcknowledged);
+                self.held.acknowledge(&Key {
+                    task_id: ack.task_id,
+                    token: ack.token,
+                });
+            }
             work_response::Message::Welcome(_) | work_response::Message::Assign(AssignTask { task: None }) => {
                 tracing::warn!("the run-scheduler said what makes no sense here");
             }
@@ -190,6 +197,7 @@ impl<E: Execute> Session<E> {
         if self.stop_at.is_some() || self.held.get(&key).is_some() {
             return;
         }
+        pass(Step::TaskTaken);
         let cancel = self.held.take(key.clone());
         let executor = Arc::clone(&self.executor);
         let started = Started {
@@ -241,6 +249,7 @@ impl<E: Execute> Session<E> {
         if let Ok((key, outcome)) = ended
             && self.held.end(&key, outcome.clone())
         {
+            pass(Step::TaskEnded);
             self.link.say(key.finished(outcome));
         }
     }

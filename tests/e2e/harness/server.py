@@ -90,11 +90,19 @@ class Server:
         """The processes, by service."""
         return {name: process.pid for name, process in self._processes.items()}
 
-    def start(self) -> Server:
-        """Starts all processes that do not run, and waits until the server is ready."""
+    def launch(self) -> None:
+        """Starts all processes that do not run, and does not wait for them."""
         for name, arguments in self._commands().items():
             if name not in self._processes:
                 self._processes[name] = self._spawn(name, arguments)
+
+    def exit_code(self, name: str) -> int | None:
+        """Tells how a process ended, if it has."""
+        return self._processes[name].poll()
+
+    def start(self) -> Server:
+        """Starts all processes that do not run, and waits until the server is ready."""
+        self.launch()
         eventually(self._is_ready, f"the {self.shape} server to be ready")
         return self
 

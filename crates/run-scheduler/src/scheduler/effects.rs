@@ -9,7 +9,11 @@ use treenail_engine::{
 use treenail_proto::worker::v1::{AssignTask, CancelTask, work_response::Message};
 use treenail_rpc::Scope;
 
-use treenail_planted::{Bug, is_planted};
+use treenail_planted::{
+    Bug,
+    failpoint::{Step, pass},
+    is_planted,
+};
 
 use super::{Answer, Fatal, Scheduler, seeds::Seed};
 use crate::{
@@ -68,14 +72,18 @@ impl<S: Store> Scheduler<S> {
             self.reply();
         }
         if !changes.is_empty() {
+            pass(Step::Decided);
             self.context.store.commit(changes).await?;
+            pass(Step::Stored);
         }
         self.reply();
+        pass(Step::Answered);
         let mut seeds = Vec::new();
         for (scope, effect) in self.batch.take_effects() {
             self.perform(&scope, effect, &mut seeds);
         }
         self.seeds.plant(seeds);
+        pass(Step::Acted);
         for (worker, ack) in std::mem::take(&mut self.batch.acks) {
             self.send(&worker, Message::Ack(ack));
         }

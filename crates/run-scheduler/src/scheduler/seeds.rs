@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use tokio::task::JoinSet;
 use treenail_engine::ids::WorkflowRunId;
+use treenail_planted::failpoint::{Step, pass};
 use treenail_proto::internal::v1::{self as internal, seed_service_client::SeedServiceClient};
 use treenail_rpc::{Channel, Scope, limits::GRPC_MESSAGE_BYTES_MAX};
 
@@ -82,6 +83,7 @@ async fn send(mut client: SeedServiceClient<Channel>, seeds: Vec<Seed>) -> Vec<(
     let request = internal::SeedRunPropertiesRequest {
         seeds: seeds.into_iter().map(to_message).collect(),
     };
+    pass(Step::Seeding);
     let mut wait = RETRY_FIRST;
     // A seed may be repeated, so it is repeated until it is known to be there.
     while let Err(status) = client.seed_run_properties(request.clone()).await {
@@ -89,6 +91,7 @@ async fn send(mut client: SeedServiceClient<Channel>, seeds: Vec<Seed>) -> Vec<(
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(RETRY_MAX);
     }
+    pass(Step::Seeded);
     runs
 }
 

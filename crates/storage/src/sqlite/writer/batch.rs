@@ -8,6 +8,7 @@ use std::{
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
+use treenail_planted::failpoint::{Step, pass};
 
 use super::{
     super::error::{WriteError, fatal_cause},
@@ -86,6 +87,7 @@ where
 
 /// Runs all jobs and commits them. After an error nothing is known of what is durable, in the words returned.
 pub(super) fn commit(connection: &Connection, jobs: &mut [Box<dyn Job>]) -> Result<(), String> {
+    pass(Step::BatchGathered);
     execute(connection, "BEGIN IMMEDIATE")?;
     for job in jobs {
         execute(connection, "SAVEPOINT job")?;
@@ -100,7 +102,10 @@ pub(super) fn commit(connection: &Connection, jobs: &mut [Box<dyn Job>]) -> Resu
         }
         execute(connection, "RELEASE job")?;
     }
-    execute(connection, "COMMIT")
+    pass(Step::BatchWritten);
+    execute(connection, "COMMIT")?;
+    pass(Step::BatchCommitted);
+    Ok(())
 }
 
 fn execute(connection: &Connection, sql: &'static str) -> Result<(), String> {
