@@ -21,6 +21,8 @@ mod http;
 mod latency;
 #[path = "orchestration/life.rs"]
 mod life;
+#[path = "orchestration/pages.rs"]
+mod pages;
 #[path = "orchestration/server.rs"]
 mod server;
 #[path = "orchestration/throughput.rs"]
@@ -71,6 +73,9 @@ fn main() {
         }
         if is_wanted("reads") {
             throughput::reads().await;
+        }
+        if is_wanted("pages") {
+            pages::pages().await;
         }
         if is_wanted("life") {
             life::starts_and_rests().await;

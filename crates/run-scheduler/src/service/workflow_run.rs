@@ -174,7 +174,9 @@ impl<S: Store> Api<S> {
         let mut answer = GetWorkflowRunsResponse::default();
         let mut bytes = 0;
         loop {
-            let rows: Vec<RunRow> = self.store.runs(&plan.uid, after.take(), RUNS_PER_READ).await?;
+            // One more than is asked for tells whether there is another page.
+            let wanted = RUNS_PER_READ.min(most + 1 - answer.runs.len());
+            let rows: Vec<RunRow> = self.store.runs(&plan.uid, after.take(), wanted).await?;
             for rows in rows.chunks(RUNS_PER_STEP) {
                 let shown = self
                     .queries
@@ -189,7 +191,7 @@ impl<S: Store> Api<S> {
                     answer.runs.push(run);
                 }
             }
-            let Some(last) = rows.last().filter(|_| rows.len() == RUNS_PER_READ) else {
+            let Some(last) = rows.last().filter(|_| rows.len() == wanted) else {
                 return Ok(answer);
             };
             after = Some(crate::store::Position {

@@ -15,6 +15,7 @@ use crate::{
 
 const CHAIN: usize = 200;
 const RUNS: usize = 20;
+const WIDE_RUNS: usize = 5;
 /// How many runs are active and wait.
 const ACTIVE: u64 = 100_000;
 
@@ -136,8 +137,9 @@ pub(crate) async fn graphs() {
     let workflows = Workflows::of(&server);
     workflows.chain("ten", 10).await;
     workflows.chain("forty", 40).await;
-    workflows.fan("fan", 40, true).await;
-    workflows.fan("wide", 10_000, false).await;
+    workflows.fan("fan", 40).await;
+    let narrow = workflows.fan("narrow", 100).await;
+    let wide = workflows.fan("wide", 10_000).await;
     for (name, what, goal_ms) in [
         ("ten", "chain of 10", 8.0),
         ("forty", "chain of 40", 30.0),
@@ -156,11 +158,35 @@ pub(crate) async fn graphs() {
             Some((ratio, &format!("x the goal of {goal_ms} ms"))),
         );
     }
-    let run = workflows.start("wide").await;
-    let took: Duration = workflows.completed("wide", &run).await;
+    let mut times = Vec::new();
+    for _ in 0..RUNS {
+        let run = workflows.start("narrow").await;
+        times.push(workflows.completed("narrow", &run).await);
+    }
+    let each_of_few = each(quantile(&mut times, 0.5), narrow);
+    let mut times = Vec::new();
+    for _ in 0..WIDE_RUNS {
+        let run = workflows.start("wide").await;
+        times.push(workflows.completed("wide", &run).await);
+    }
+    let took = quantile(&mut times, 0.5);
     tell(
-        "1 → 10,000",
+        "1 → 10,000 → 1",
         &in_words(took),
         Some((took.as_secs_f64() / 1.5, "x the goal of 1.5 s")),
     );
+    let each_of_many = each(took, wide);
+    tell(
+        "a node of 10,000",
+        &in_words(each_of_many),
+        Some((
+            each_of_many.as_secs_f64() / each_of_few.as_secs_f64(),
+            "x a node of 100, goal 1.2",
+        )),
+    );
+}
+
+/// The time for each of so many nodes.
+fn each(whole: Duration, nodes: usize) -> Duration {
+    whole / u32::try_from(nodes).unwrap_or(u32::MAX)
 }

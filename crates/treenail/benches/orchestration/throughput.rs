@@ -97,7 +97,7 @@ pub(crate) async fn runs() {
 pub(crate) async fn reads() {
     let server = Server::start(1_000);
     let workflows = Workflows::of(&server);
-    workflows.fan("large", NODES, false).await;
+    workflows.fan("large", NODES).await;
     let run = workflows.start("large").await;
     workflows.completed("large", &run).await;
     let body = format!("{{\"Name\":\"large\",\"RunId\":\"{run}\",\"IncludeGraph\":true}}");

@@ -13,6 +13,9 @@ use treenail_rpc::Channel;
 
 use crate::server::Server;
 
+/// How many conditions a trigger may have (`Glue API: Predicate`).
+const CONDITIONS_MAX: usize = 500;
+
 /// Makes workflows and starts them, over gRPC.
 #[derive(Debug, Clone)]
 pub(crate) struct Workflows {
@@ -46,8 +49,9 @@ impl Workflows {
         }
     }
 
-    /// A workflow of one noop job, then many at once, then, where they are few enough to be waited for, one more.
-    pub(crate) async fn fan(&self, name: &str, width: usize, joins: bool) {
+    /// A workflow of one noop job, then many at once, then one more; where they are too many for one trigger to wait
+    /// for, each part of them has a job of its own that the last one waits for. Gives the number of jobs.
+    pub(crate) async fn fan(&self, name: &str, width: usize) -> usize {
         self.workflow(name).await;
         let (first, last) = (format!("{name}-first"), format!("{name}-last"));
         let middle: Vec<String> = (0..width).map(|number| format!("{name}-{number}")).collect();
@@ -58,9 +62,24 @@ impl Workflows {
             .await;
         self.trigger(name, &format!("{name}-out"), Some(vec![first]), &middle)
             .await;
-        if joins {
-            self.trigger(name, &format!("{name}-in"), Some(middle), &[last]).await;
+        let mut waited_for = middle;
+        let mut jobs = width + 2;
+        if width > CONDITIONS_MAX {
+            let mut joints = Vec::new();
+            for (number, part) in waited_for.chunks(CONDITIONS_MAX).enumerate() {
+                let joint = format!("{name}-joint-{number}");
+                self.noop(&joint).await;
+                let trigger = format!("{name}-join-{number}");
+                self.trigger(name, &trigger, Some(part.to_vec()), std::slice::from_ref(&joint))
+                    .await;
+                joints.push(joint);
+            }
+            jobs += joints.len();
+            waited_for = joints;
         }
+        self.trigger(name, &format!("{name}-in"), Some(waited_for), &[last])
+            .await;
+        jobs
     }
 
     pub(crate) async fn noop(&self, name: &str) {
