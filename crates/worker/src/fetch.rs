@@ -4,11 +4,16 @@ mod get;
 mod signature;
 mod tls;
 
-use std::{path::Path, time::Duration};
+use std::{
+    fs,
+    io::{self, Read as _},
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use http::{Request, Uri};
 use http_body_util::Empty;
-use tokio::{fs, io::AsyncReadExt as _};
+use tokio::task::spawn_blocking;
 use treenail_rpc::Clock;
 
 use crate::config::Config;
@@ -99,17 +104,23 @@ impl Fetcher<'_> {
     }
 }
 
+/// Reads a file in one step of the pool of blocking calls: each step costs as much as the call itself.
 async fn read_file(path: &str, bytes_max: usize) -> Result<Vec<u8>, String> {
-    let told = |error: std::io::Error| error.to_string();
-    let path = Path::new(path);
+    let path = PathBuf::from(path);
+    let read = spawn_blocking(move || read_file_now(&path, bytes_max)).await;
+    read.map_err(|error| error.to_string())?
+}
+
+fn read_file_now(path: &Path, bytes_max: usize) -> Result<Vec<u8>, String> {
+    let told = |error: io::Error| error.to_string();
     // Opening a pipe would wait for its writer.
-    if !fs::metadata(path).await.map_err(told)?.is_file() {
+    if !fs::metadata(path).map_err(told)?.is_file() {
         return Err("this is not a file".to_owned());
     }
     let mut content = Vec::new();
     let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX).saturating_add(1);
-    let file = fs::File::open(path).await.map_err(told)?;
-    file.take(limit).read_to_end(&mut content).await.map_err(told)?;
+    let file = fs::File::open(path).map_err(told)?;
+    file.take(limit).read_to_end(&mut content).map_err(told)?;
     if content.len() > bytes_max {
         return Err(too_large(bytes_max));
     }

@@ -7,7 +7,7 @@ mod modules;
 mod noop;
 mod staging;
 
-use std::io;
+use std::{io, sync::Arc};
 
 use tokio::{
     process::Command,
@@ -66,7 +66,7 @@ pub(crate) struct Executor {
     config: Config,
     clock: Clock,
     spawner: Spawner,
-    slots: Semaphore,
+    slots: Arc<Semaphore>,
     /// One `pip install` at a time: two of the same modules would do the work twice.
     installing: Mutex<()>,
     client: WorkerServiceClient<Channel>,
@@ -82,7 +82,7 @@ impl Executor {
             config,
             clock: Clock::system(),
             spawner: Spawner::start()?,
-            slots: Semaphore::new(slots),
+            slots: Arc::new(Semaphore::new(slots)),
             installing: Mutex::new(()),
             client: WorkerServiceClient::new(scheduler).max_encoding_message_size(GRPC_MESSAGE_BYTES_MAX),
         })
@@ -110,7 +110,8 @@ impl Executor {
                 Err(cause) => outcome::not_started(job, &cause),
             };
         }
-        let Some(Ok(_slot)) = cancel.run_until_cancelled(self.slots.acquire()).await else {
+        let acquired = Arc::clone(&self.slots).acquire_owned();
+        let Some(Ok(slot)) = cancel.run_until_cancelled(acquired).await else {
             return outcome::cancelled();
         };
         let folder = match AttemptFolder::create(&self.config.work_dir, &task.task_id, task.token).await {
@@ -118,7 +119,7 @@ impl Executor {
             Err(cause) => return outcome::not_started(job, &cause),
         };
         let outcome = self.attempt(task, job, &folder, cancel, started).await;
-        folder.remove().await;
+        folder.remove(slot);
         outcome
     }
 

@@ -1,11 +1,13 @@
 //! The folder of one attempt: its script, its files and its working directory, gone when the attempt has ended.
 
 use std::{
+    fs::{self, DirBuilder},
     io,
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
 };
 
-use tokio::fs::{self, DirBuilder};
+use tokio::{sync::OwnedSemaphorePermit, task::spawn_blocking};
 
 /// The folder of all attempts in the worker's folder.
 pub(crate) const ATTEMPTS: &str = "attempts";
@@ -29,19 +31,21 @@ impl AttemptFolder {
             return Err("The task's id is none.".to_owned());
         }
         let root = work_dir.join(ATTEMPTS).join(format!("{task_id}-{token}"));
-        let folder = AttemptFolder { root };
-        match folder.make().await {
-            Ok(()) => Ok(folder),
-            Err(error) => Err(format!("The attempt's folder cannot be made: {error}")),
-        }
+        // One step of the pool of blocking calls, because each costs as much as the call itself.
+        let made = spawn_blocking(move || {
+            let folder = AttemptFolder { root };
+            folder.make().map(|()| folder)
+        });
+        let made = made.await.unwrap_or_else(|error| Err(io::Error::other(error)));
+        made.map_err(|error| format!("The attempt's folder cannot be made: {error}"))
     }
 
-    async fn make(&self) -> io::Result<()> {
-        remove_if_there(&self.root).await?;
+    fn make(&self) -> io::Result<()> {
+        remove_if_there(&self.root)?;
         let mut builder = DirBuilder::new();
         builder.recursive(true).mode(OWNER_ONLY);
         for folder in [self.work(), self.script(), self.libraries(), self.temporary()] {
-            builder.create(folder).await?;
+            builder.create(folder)?;
         }
         Ok(())
     }
@@ -66,16 +70,20 @@ impl AttemptFolder {
         self.root.join("tmp")
     }
 
-    /// Removes the folder. What cannot be removed is removed when the worker starts again.
-    pub(super) async fn remove(self) {
-        if let Err(error) = remove_if_there(&self.root).await {
-            tracing::warn!(%error, folder = %self.root.display(), "an attempt's folder is left behind");
-        }
+    /// Removes the folder while others go on, and then the slot is free. What cannot be removed is removed when the worker
+    /// starts again.
+    pub(super) fn remove(self, slot: OwnedSemaphorePermit) {
+        spawn_blocking(move || {
+            if let Err(error) = remove_if_there(&self.root) {
+                tracing::warn!(%error, folder = %self.root.display(), "an attempt's folder is left behind");
+            }
+            drop(slot);
+        });
     }
 }
 
-async fn remove_if_there(folder: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(folder).await {
+fn remove_if_there(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
