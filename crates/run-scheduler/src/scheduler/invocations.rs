@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use sha2::{Digest as _, Sha256};
 use treenail_engine::{Timestamp, glue::Reply};
 use treenail_rpc::Scope;
 
@@ -12,24 +13,44 @@ const REMEMBERED_MS: i64 = 15 * 60_000;
 /// How many calls are remembered at the most; beyond, the oldest are forgotten early.
 const REMEMBERED_MAX: usize = 200_000;
 
+/// Half of the SHA-256 of a call's scope and key: there may be a call for each of very many runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Fingerprint([u8; 16]);
+
+impl Fingerprint {
+    fn of(scope: &Scope, key: &str) -> Self {
+        // No account or region has a line break.
+        let digest = Sha256::new()
+            .chain_update(scope.account.as_bytes())
+            .chain_update("\n")
+            .chain_update(scope.region.as_bytes())
+            .chain_update("\n")
+            .chain_update(key.as_bytes())
+            .finalize();
+        let mut half = [0; 16];
+        half.copy_from_slice(&digest[..16]);
+        Self(half)
+    }
+}
+
 /// The calls that are remembered.
 #[derive(Debug, Default)]
 pub(super) struct Invocations {
-    answers: BTreeMap<(Scope, String), (Timestamp, Reply)>,
-    by_expiry: BTreeSet<(Timestamp, (Scope, String))>,
+    answers: BTreeMap<Fingerprint, (Timestamp, Reply)>,
+    by_expiry: BTreeSet<(Timestamp, Fingerprint)>,
 }
 
 impl Invocations {
     /// The answer that a call got before.
     pub(super) fn find(&self, scope: &Scope, key: &str, now: Timestamp) -> Option<Reply> {
-        let (expires_at, answer) = self.answers.get(&(scope.clone(), key.to_owned()))?;
+        let (expires_at, answer) = self.answers.get(&Fingerprint::of(scope, key))?;
         (*expires_at > now).then(|| answer.clone())
     }
 
     /// Remembers the answer to a call; says what to store.
     pub(super) fn remember(&mut self, scope: &Scope, key: String, answer: &Reply, now: Timestamp) -> InvocationRow {
         let expires_at = now.plus_millis(REMEMBERED_MS);
-        self.keep((scope.clone(), key.clone()), expires_at, answer.clone());
+        self.keep(Fingerprint::of(scope, &key), expires_at, answer.clone());
         self.forget(now);
         InvocationRow {
             scope: scope.clone(),
@@ -42,27 +63,24 @@ impl Invocations {
     /// Takes in what was stored.
     pub(super) fn restore(&mut self, row: &InvocationRow) {
         if let Some(answer) = from_text(&row.answer) {
-            self.keep(
-                (row.scope.clone(), row.key.clone()),
-                Timestamp::from_millis(row.expires_at_ms),
-                answer,
-            );
+            let expires_at = Timestamp::from_millis(row.expires_at_ms);
+            self.keep(Fingerprint::of(&row.scope, &row.key), expires_at, answer);
         }
     }
 
-    fn keep(&mut self, key: (Scope, String), expires_at: Timestamp, answer: Reply) {
-        if let Some((before, _)) = self.answers.insert(key.clone(), (expires_at, answer)) {
-            self.by_expiry.remove(&(before, key.clone()));
+    fn keep(&mut self, call: Fingerprint, expires_at: Timestamp, answer: Reply) {
+        if let Some((before, _)) = self.answers.insert(call, (expires_at, answer)) {
+            self.by_expiry.remove(&(before, call));
         }
-        self.by_expiry.insert((expires_at, key));
+        self.by_expiry.insert((expires_at, call));
     }
 
     fn forget(&mut self, now: Timestamp) {
         while let Some((expires_at, _)) = self.by_expiry.first()
             && (*expires_at <= now || self.answers.len() > REMEMBERED_MAX)
-            && let Some((_, key)) = self.by_expiry.pop_first()
+            && let Some((_, call)) = self.by_expiry.pop_first()
         {
-            self.answers.remove(&key);
+            self.answers.remove(&call);
         }
     }
 }
