@@ -1,7 +1,11 @@
 //! The services behind the gateway.
 
+use tonic::Code;
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use treenail_proto::aws::v1::Backend;
 use treenail_rpc::Channel;
+
+use crate::limits::READY_DEADLINE;
 
 /// Where the services behind the gateway are.
 #[derive(Clone, Debug)]
@@ -25,7 +29,25 @@ impl Backends {
         }
     }
 
-    pub(crate) fn all(&self) -> [Channel; 3] {
+    /// Whether all of them answer.
+    pub async fn are_ready(&self) -> bool {
+        for channel in self.all() {
+            let mut health = HealthClient::new(channel);
+            let check = health.check(HealthCheckRequest { service: String::new() });
+            let is_ready = match tokio::time::timeout(READY_DEADLINE, check).await {
+                // In one process there is no health service: that the call came back says it all.
+                Ok(Ok(_)) => true,
+                Ok(Err(status)) => status.code() == Code::Unimplemented,
+                Err(_) => false,
+            };
+            if !is_ready {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn all(&self) -> [Channel; 3] {
         [
             self.control_plane.clone(),
             self.run_scheduler.clone(),

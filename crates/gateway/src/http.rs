@@ -14,7 +14,7 @@ use hyper::body::Incoming;
 use treenail_aws_json::Schema;
 use treenail_rpc::{Entropy, Fault, Reason};
 
-use crate::{backends::Backends, limits::READY_DEADLINE, origin::Guard, s3::S3};
+use crate::{backends::Backends, origin::Guard, s3::S3};
 
 pub(crate) use answer::ResponseBody;
 
@@ -60,22 +60,12 @@ impl Edge {
         }
     }
 
-    /// Ready means that all services behind answer.
     async fn readiness(&self) -> Answer {
-        for channel in self.backends.all() {
-            let mut health = tonic_health::pb::health_client::HealthClient::new(channel);
-            let check = health.check(tonic_health::pb::HealthCheckRequest { service: String::new() });
-            let is_ready = match tokio::time::timeout(READY_DEADLINE, check).await {
-                // In one process there is no health service: that the call came back says it all.
-                Ok(Ok(_)) => true,
-                Ok(Err(status)) => status.code() == tonic::Code::Unimplemented,
-                Err(_) => false,
-            };
-            if !is_ready {
-                return Answer::json(503, br#"{"status":"not ready"}"#.to_vec());
-            }
+        if self.backends.are_ready().await {
+            Answer::json(200, br#"{"status":"ready"}"#.to_vec())
+        } else {
+            Answer::json(503, br#"{"status":"not ready"}"#.to_vec())
         }
-        Answer::json(200, br#"{"status":"ready"}"#.to_vec())
     }
 }
 

@@ -6,6 +6,7 @@
 //!
 //! Start reading at [`channel`], then [`server`]; a failing call is followed through [`fault`] and [`reason`].
 
+pub mod admin;
 pub mod caller;
 pub mod channel;
 pub mod clock;

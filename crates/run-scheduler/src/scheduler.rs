@@ -7,6 +7,7 @@ mod effects;
 mod event;
 mod invocations;
 mod leases;
+mod measure;
 mod restore;
 mod seeds;
 mod sessions;

@@ -310,6 +310,7 @@ impl Cluster {
         let deps = treenail_worker::Deps {
             scheduler: self.network.channel_to(&self.run_scheduler),
             entropy: Entropy::seeded(self.random.below(u64::MAX)),
+            in_touch: tokio::sync::watch::Sender::new(false),
         };
         let work = treenail_worker::run_with(config, deps, executor, pending());
         worker.work = Some(tokio::spawn(worker.freezer.freezing(work)));

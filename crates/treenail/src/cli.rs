@@ -58,6 +58,12 @@ pub(crate) enum Command {
     Worker(Worker),
     /// Start a server, run an example on it and show what it did
     Demo(Demo),
+    /// Ask a server's admin port whether it is ready; exits with 0 when it is, else with 1
+    Healthcheck {
+        /// The admin port
+        #[arg(long, env = "TREENAIL_ADMIN_LISTEN", default_value = "127.0.0.1:4579")]
+        admin_listen: SocketAddr,
+    },
     /// Create or update the jobs, workflows and triggers that a bundle describes
     Apply {
         /// A folder with a treenail.yaml, or such a file
@@ -233,6 +239,14 @@ pub(crate) struct Target {
     pub(crate) access_key: Option<String>,
 }
 
+/// What operators ask a process.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Admin {
+    /// Where /healthz, /readyz and /metrics are answered; nowhere when it is not given
+    #[arg(long, env = "TREENAIL_ADMIN_LISTEN")]
+    pub(crate) admin_listen: Option<SocketAddr>,
+}
+
 /// Where a server listens.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Front {
@@ -273,6 +287,8 @@ pub(crate) struct Jobs {
 /// `treenail serve`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Serve {
+    #[command(flatten)]
+    pub(crate) admin: Admin,
     /// Where everything is kept
     #[arg(long, env = "TREENAIL_DATA_DIR", default_value = "./treenail-data")]
     pub(crate) data_dir: PathBuf,
@@ -291,6 +307,8 @@ pub(crate) struct Serve {
 /// `treenail gateway`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Gateway {
+    #[command(flatten)]
+    pub(crate) admin: Admin,
     /// Where S3's folders are
     #[arg(long, env = "TREENAIL_DATA_DIR", default_value = "./treenail-data")]
     pub(crate) data_dir: PathBuf,
@@ -310,6 +328,8 @@ pub(crate) struct Gateway {
 /// `treenail control-plane`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ControlPlane {
+    #[command(flatten)]
+    pub(crate) admin: Admin,
     /// Where definitions are kept
     #[arg(long, env = "TREENAIL_DATA_DIR", default_value = "./treenail-data/control-plane")]
     pub(crate) data_dir: PathBuf,
@@ -330,6 +350,8 @@ pub(crate) struct ControlPlane {
 /// `treenail run-scheduler`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct RunScheduler {
+    #[command(flatten)]
+    pub(crate) admin: Admin,
     /// Where executions are kept
     #[arg(long, env = "TREENAIL_DATA_DIR", default_value = "./treenail-data/run-scheduler")]
     pub(crate) data_dir: PathBuf,
@@ -350,6 +372,8 @@ pub(crate) struct RunScheduler {
 /// `treenail properties-store`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct PropertiesStore {
+    #[command(flatten)]
+    pub(crate) admin: Admin,
     /// Where run properties are kept
     #[arg(long, env = "TREENAIL_DATA_DIR", default_value = "./treenail-data/properties-store")]
     pub(crate) data_dir: PathBuf,
@@ -367,6 +391,11 @@ pub(crate) struct PropertiesStore {
 /// `treenail worker`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Worker {
+    #[command(flatten)]
+    pub(crate) admin: Admin,
+    /// Let the admin port listen beyond loopback
+    #[arg(long, env = "TREENAIL_INSECURE")]
+    pub(crate) insecure: bool,
     /// Where attempts have their folders
     #[arg(long, env = "TREENAIL_DATA_DIR", default_value = "./treenail-data/worker")]
     pub(crate) data_dir: PathBuf,

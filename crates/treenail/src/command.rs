@@ -5,6 +5,7 @@ pub(crate) mod clock;
 pub(crate) mod demo;
 pub(crate) mod diff;
 pub(crate) mod explain;
+pub(crate) mod healthcheck;
 pub(crate) mod history;
 pub(crate) mod logs;
 pub(crate) mod ls;

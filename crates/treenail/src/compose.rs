@@ -1,5 +1,6 @@
 //! Services are put together: all in one process, or each alone.
 
+pub(crate) mod admin;
 pub(crate) mod all_in_one;
 pub(crate) mod split;
 

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
+use tokio::sync::watch;
 use treenail_proto::worker::v1::JobTask;
 use treenail_rpc::{Channel, Entropy};
 
@@ -119,6 +120,8 @@ pub struct Deps {
     pub scheduler: Channel,
     /// Where jitter and a made-up worker id come from.
     pub entropy: Entropy,
+    /// Told whether the worker is in touch with the run-scheduler.
+    pub in_touch: watch::Sender<bool>,
 }
 
 impl Limits {

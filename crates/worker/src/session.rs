@@ -6,8 +6,9 @@ mod link;
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
+use metrics::{counter, gauge};
 use tokio::{
-    sync::mpsc,
+    sync::{mpsc, watch},
     task::{JoinError, JoinSet},
     time::{Instant, Interval, MissedTickBehavior, interval},
 };
@@ -49,6 +50,7 @@ pub(crate) struct Session<E> {
     lease: Option<Lease>,
     /// When to give up, once the worker is to stop.
     stop_at: Option<Instant>,
+    in_touch: watch::Sender<bool>,
 }
 
 /// Says that what a task asked for runs now.
@@ -84,6 +86,7 @@ impl<E: Execute> Session<E> {
             starts: mpsc::channel(STARTS_MAX),
             lease: None,
             stop_at: None,
+            in_touch: deps.in_touch,
         }
     }
 
@@ -112,6 +115,8 @@ impl<E: Execute> Session<E> {
                 Some(key) = self.starts.1.recv() => self.say_started(&key),
                 Some(ended) = self.running.join_next() => self.take_outcome(ended),
             }
+            self.in_touch.send_replace(self.link.is_open());
+            gauge!("treenail_worker_tasks_running").set(count(self.running.len()));
         }
     }
 
@@ -249,6 +254,7 @@ impl<E: Execute> Session<E> {
         if let Ok((key, outcome)) = ended
             && self.held.end(&key, outcome.clone())
         {
+            counter!("treenail_worker_tasks_ended_total", "result" => outcome.result().as_str_name()).increment(1);
             pass(Step::TaskEnded);
             self.link.say(key.finished(outcome));
         }
@@ -271,6 +277,11 @@ impl<E: Execute> Session<E> {
             lease.ends = Instant::now() + lease.length;
         }
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a number of tasks is small")]
+fn count(tasks: usize) -> f64 {
+    tasks as f64
 }
 
 fn ticks(period: Duration) -> Interval {

@@ -70,10 +70,16 @@ class Server:
         self.shape = shape
         self.data_dir = data_dir
         self.manual_clock = manual_clock
+        # Further arguments, by process.
+        self.arguments: dict[str, list[str]] = {}
         self._http, self._grpc = free_port(), free_port()
         self._inner = {name: free_port() for name in ("control-plane", "run-scheduler", "properties-store")}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         data_dir.mkdir(parents=True, exist_ok=True)
+
+    def names(self) -> tuple[str, ...]:
+        """Names the processes."""
+        return tuple(self._commands())
 
     @property
     def endpoint(self) -> str:
@@ -172,7 +178,7 @@ class Server:
     def _spawn(self, name: str, arguments: list[str]) -> subprocess.Popen[bytes]:
         with self._log_path(name).open("ab") as log:
             return subprocess.Popen(
-                [*self.prefix, str(binary()), name, *arguments],
+                [*self.prefix, str(binary()), name, *arguments, *self.arguments.get(name, [])],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

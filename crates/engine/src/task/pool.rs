@@ -40,6 +40,8 @@ pub struct Pool<T: Ord> {
     workers: BTreeMap<WorkerId, Worker<T>>,
     /// The connected workers with free slots, by how many.
     free: BTreeSet<(u32, WorkerId)>,
+    /// The sum of those.
+    free_slots: u64,
     waiting: VecDeque<T>,
     withdrawn: BTreeSet<T>,
 }
@@ -67,6 +69,7 @@ impl<T: Ord + Clone> Default for Pool<T> {
         Self {
             workers: BTreeMap::new(),
             free: BTreeSet::new(),
+            free_slots: 0,
             waiting: VecDeque::new(),
             withdrawn: BTreeSet::new(),
         }
@@ -148,6 +151,17 @@ impl<T: Ord + Clone> Pool<T> {
         self.waiting.len() - self.withdrawn.len()
     }
 
+    /// The task that waits longest.
+    pub fn oldest(&self) -> Option<&T> {
+        self.waiting.iter().find(|task| !self.withdrawn.contains(task))
+    }
+
+    /// How many slots of connected workers are free.
+    #[must_use]
+    pub fn free_slots(&self) -> u64 {
+        self.free_slots
+    }
+
     /// Gives the next waiting task to a worker.
     pub fn assign(&mut self) -> Option<(T, WorkerId)> {
         let (_, worker) = self.free.last().cloned()?;
@@ -166,11 +180,14 @@ impl<T: Ord + Clone> Pool<T> {
             is_connected: false,
             held: BTreeSet::new(),
         });
-        self.free.remove(&(worker.free_slots(), id.clone()));
+        let before = worker.free_slots();
+        self.free.remove(&(before, id.clone()));
         change(worker);
-        if worker.free_slots() > 0 {
-            self.free.insert((worker.free_slots(), id.clone()));
+        let after = worker.free_slots();
+        if after > 0 {
+            self.free.insert((after, id.clone()));
         }
+        self.free_slots = self.free_slots - u64::from(before) + u64::from(after);
     }
 }
 
@@ -189,11 +206,13 @@ mod tests {
         assert_eq!(pool.assign(), None);
         pool.connect(&worker("a"), 1);
         pool.connect(&worker("b"), 3);
+        assert_eq!((pool.oldest(), pool.free_slots()), (Some(&1), 4));
         let given: Vec<_> = std::iter::from_fn(|| pool.assign()).collect();
         assert_eq!(
             given,
             [(1, worker("b")), (2, worker("b")), (3, worker("b")), (4, worker("a"))]
         );
+        assert_eq!((pool.oldest(), pool.free_slots()), (Some(&5), 0));
         pool.release(&worker("b"), &2);
         assert_eq!(pool.assign(), Some((5, worker("b"))));
         assert_eq!(pool.assign(), None);

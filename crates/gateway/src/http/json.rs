@@ -2,6 +2,8 @@
 
 use http::Request;
 use hyper::body::Incoming;
+use metrics::{counter, histogram};
+use tokio::time::Instant;
 use treenail_aws_json::Limits;
 use treenail_proto::contract::{self, Operation};
 use treenail_rpc::{Fault, Reason};
@@ -17,7 +19,20 @@ const CONTENT_TYPES: [&str; 3] = [
 ];
 
 pub(super) async fn answer(edge: &Edge, request: Request<Incoming>) -> Answer {
-    match call(edge, request).await {
+    let began = Instant::now();
+    let target = request
+        .headers()
+        .get("x-amz-target")
+        .and_then(|target| target.to_str().ok());
+    // What is unknown has one name: strangers must not be able to make metrics.
+    let name = target
+        .and_then(contract::by_target)
+        .map_or("unknown", |operation| operation.method.as_str());
+    let answer = call(edge, request).await;
+    let code = answer.as_ref().map_or_else(|fault| fault.reason.as_str(), |_| "OK");
+    counter!("treenail_api_requests_total", "operation" => name, "code" => code).increment(1);
+    histogram!("treenail_api_request_seconds", "operation" => name).record(began.elapsed());
+    match answer {
         Ok(body) => Answer::json(200, body),
         Err(fault) => Answer::fault(fault),
     }

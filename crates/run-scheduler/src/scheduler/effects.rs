@@ -1,5 +1,6 @@
 //! Calls are taken in; after the commit, answers go out and effects happen.
 
+use metrics::counter;
 use tokio::sync::oneshot;
 use treenail_engine::{
     glue::{Effect, Input, Reply},
@@ -72,6 +73,7 @@ impl<S: Store> Scheduler<S> {
             self.reply();
         }
         if !changes.is_empty() {
+            counter!("treenail_transitions_total").increment(changes.events.len() as u64);
             pass(Step::Decided);
             self.context.store.commit(changes).await?;
             pass(Step::Stored);
@@ -87,6 +89,7 @@ impl<S: Store> Scheduler<S> {
         for (worker, ack) in std::mem::take(&mut self.batch.acks) {
             self.send(&worker, Message::Ack(ack));
         }
+        self.measure();
         Ok(())
     }
 

@@ -13,8 +13,12 @@ use std::{
     thread::{self, JoinHandle},
 };
 
+use metrics::{SharedString, histogram};
 use rusqlite::Connection;
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 
 use self::{
     batch::{Job, Write},
@@ -50,6 +54,10 @@ impl Writer {
             checkpoints: Checkpoints::of(&connection),
             connection,
             path: path.display().to_string(),
+            name: path
+                .file_stem()
+                .map_or_else(String::new, |stem| stem.to_string_lossy().into_owned())
+                .into(),
             jobs: receiver,
             failure: Arc::clone(&failure),
             on_fatal,
@@ -114,6 +122,8 @@ struct Worker {
     connection: Connection,
     checkpoints: Checkpoints,
     path: String,
+    /// What metrics call the database.
+    name: SharedString,
     jobs: mpsc::Receiver<Box<dyn Job>>,
     failure: Arc<OnceLock<Arc<str>>>,
     on_fatal: OnFatal,
@@ -123,9 +133,12 @@ impl Worker {
     fn run(mut self) {
         let mut batch = Vec::with_capacity(WRITE_BATCH_MAX);
         while self.jobs.blocking_recv_many(&mut batch, WRITE_BATCH_MAX) > 0 {
+            let began = Instant::now();
             if let Err(failure) = batch::commit(&self.connection, &mut batch) {
                 return self.give_up(&failure, batch);
             }
+            histogram!("treenail_store_commit_seconds", "database" => self.name.clone()).record(began.elapsed());
+            histogram!("treenail_store_batch_size", "database" => self.name.clone()).record(size(batch.len()));
             for job in batch.drain(..) {
                 job.answer(None);
             }
@@ -157,6 +170,11 @@ impl Worker {
             job.answer(Some(&reason));
         }
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a batch is small")]
+fn size(jobs: usize) -> f64 {
+    jobs as f64
 }
 
 /// The text of a panic, where it has one.

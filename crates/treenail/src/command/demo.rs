@@ -10,7 +10,7 @@ use treenail_rpc::{Scope, connect};
 
 use super::{apply, logs, run};
 use crate::{
-    cli::{ClockKind, Demo, Front, Jobs, Serve},
+    cli::{Admin, ClockKind, Demo, Front, Jobs, Serve},
     client::Client,
     compose::all_in_one::Server,
     config::FileConfig,
@@ -30,6 +30,7 @@ pub(crate) async fn run(arguments: &Demo, file: FileConfig) -> anyhow::Result<Ex
     let python = python_with_boto3(&arguments.python).await?;
     let any_port = ([127, 0, 0, 1], 0).into();
     let serve = Serve {
+        admin: Admin { admin_listen: None },
         data_dir,
         front: Front {
             listen: any_port,

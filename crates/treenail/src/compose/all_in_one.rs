@@ -3,14 +3,14 @@
 use std::{net::SocketAddr, path::Path};
 
 use anyhow::Context as _;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use treenail_gateway::{Backends, S3};
 use treenail_rpc::{Clock, Entropy, in_process, serve_grpc};
 use treenail_storage::lock::DataDir;
 
-use super::{bind, clock, on_fatal, worker_config};
+use super::{admin::Admin, bind, clock, on_fatal, worker_config};
 use crate::{
     cli::{ClockKind, Jobs, Serve},
     config::FileConfig,
@@ -35,6 +35,7 @@ pub(crate) struct Server {
     grpc: TcpListener,
     /// For workers in other processes.
     scheduler: Option<TcpListener>,
+    admin: Admin,
     pub(crate) http_address: SocketAddr,
     pub(crate) grpc_address: SocketAddr,
     data_dir: DataDir,
@@ -45,6 +46,7 @@ impl Server {
     /// Takes the ports and the data directory.
     pub(crate) async fn bind(arguments: &Serve) -> anyhow::Result<Self> {
         let front = &arguments.front;
+        let admin = Admin::bind(&arguments.admin, front.insecure).await?;
         let http = bind(front.listen, front.insecure).await?;
         let grpc = bind(front.grpc_listen, front.insecure).await?;
         let scheduler = match arguments.scheduler_listen {
@@ -59,6 +61,7 @@ impl Server {
             http,
             grpc,
             scheduler,
+            admin,
             data_dir,
             arguments: arguments.clone(),
         })
@@ -76,6 +79,7 @@ impl Server {
         let services = Services::open(&folder, kind, file)?;
         let backends = services.backends();
         let scheduler = backends.run_scheduler.clone();
+        let admin = self.admin.serve_over(backends.clone(), stop.clone());
         let s3 = match &front.s3_endpoint {
             None => Some(S3::open(&folder.join("s3"))?),
             Some(_) => None,
@@ -99,6 +103,7 @@ impl Server {
         let deps = treenail_worker::Deps {
             scheduler,
             entropy: Entropy::os(),
+            in_touch: watch::Sender::new(false),
         };
         let has_worker = jobs.slots > 0;
         let worker_stop = stop.clone();
@@ -127,7 +132,8 @@ impl Server {
             ended
         };
         let definitions = control_plane.run(stop.clone().cancelled_owned());
-        let (gateway, worker, scheduler, workers, ()) = tokio::join!(gateway, worker, scheduler, workers, definitions);
+        let (gateway, worker, scheduler, workers, (), ()) =
+            tokio::join!(gateway, worker, scheduler, workers, definitions, admin);
         scheduler?;
         worker?;
         workers?;

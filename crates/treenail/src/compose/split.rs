@@ -1,11 +1,12 @@
 //! Each service alone, talking gRPC to the others.
 
 use anyhow::Context as _;
+use tokio::sync::watch;
 use treenail_gateway::{Backends, S3};
 use treenail_rpc::{Entropy, connect, serve_grpc};
 use treenail_storage::lock::DataDir;
 
-use super::{bind, clock, on_fatal, worker_config};
+use super::{admin::Admin, bind, clock, on_fatal, worker_config};
 use crate::{
     cli::{ControlPlane, Gateway, PropertiesStore, RunScheduler, Worker},
     config::FileConfig,
@@ -15,6 +16,7 @@ use crate::{
 /// `treenail gateway`.
 pub(crate) async fn gateway(arguments: &Gateway) -> anyhow::Result<()> {
     let front = &arguments.front;
+    let admin = Admin::bind(&arguments.admin, front.insecure).await?;
     let http = bind(front.listen, front.insecure).await?;
     let grpc = bind(front.grpc_listen, front.insecure).await?;
     let s3 = match &front.s3_endpoint {
@@ -36,16 +38,20 @@ pub(crate) async fn gateway(arguments: &Gateway) -> anyhow::Result<()> {
         any_host: front.insecure,
         hosts: Vec::new(),
     };
+    let admin = admin.serve_over(backends.clone(), shutdown.token());
     let deps = treenail_gateway::Deps {
         backends,
         entropy: Entropy::os(),
         s3,
     };
-    Ok(treenail_gateway::serve(config, deps, http, grpc, shutdown.requested()).await?)
+    let served = treenail_gateway::serve(config, deps, http, grpc, shutdown.requested());
+    let (served, ()) = tokio::join!(served, admin);
+    Ok(served?)
 }
 
 /// `treenail control-plane`.
 pub(crate) async fn control_plane(arguments: &ControlPlane, file: FileConfig) -> anyhow::Result<()> {
+    let admin = Admin::bind(&arguments.admin, arguments.insecure).await?;
     let listener = bind(arguments.listen, arguments.insecure).await?;
     let data_dir = lock(&arguments.data_dir)?;
     let store =
@@ -65,12 +71,14 @@ pub(crate) async fn control_plane(arguments: &ControlPlane, file: FileConfig) ->
         treenail_control_plane::SERVICES,
         shutdown.requested(),
     );
-    let (served, ()) = tokio::join!(served, service.run(shutdown.requested()));
+    let admin = admin.serve(serving, shutdown.token());
+    let (served, (), ()) = tokio::join!(served, service.run(shutdown.requested()), admin);
     Ok(served?)
 }
 
 /// `treenail run-scheduler`.
 pub(crate) async fn run_scheduler(arguments: &RunScheduler, file: FileConfig) -> anyhow::Result<()> {
+    let admin = Admin::bind(&arguments.admin, arguments.insecure).await?;
     let listener = bind(arguments.listen, arguments.insecure).await?;
     let data_dir = lock(&arguments.data_dir)?;
     let deps = treenail_run_scheduler::Deps {
@@ -94,13 +102,15 @@ pub(crate) async fn run_scheduler(arguments: &RunScheduler, file: FileConfig) ->
         shutdown.token().cancel();
         ended
     };
-    let (served, ended) = tokio::join!(served, run);
+    let admin = admin.serve(serving, shutdown.token());
+    let (served, ended, ()) = tokio::join!(served, run, admin);
     ended?;
     Ok(served?)
 }
 
 /// `treenail properties-store`.
 pub(crate) async fn properties_store(arguments: &PropertiesStore, file: FileConfig) -> anyhow::Result<()> {
+    let admin = Admin::bind(&arguments.admin, arguments.insecure).await?;
     let listener = bind(arguments.listen, arguments.insecure).await?;
     let data_dir = lock(&arguments.data_dir)?;
     let store =
@@ -108,11 +118,15 @@ pub(crate) async fn properties_store(arguments: &PropertiesStore, file: FileConf
     let service = treenail_properties_store::build(file.properties_store, treenail_properties_store::Deps { store });
     terminal::say(&format!("the properties-store is ready on {}", listener.local_addr()?));
     let shutdown = treenail_rpc::shutdown::signal()?;
-    Ok(treenail_properties_store::serve(service, listener, shutdown.requested()).await?)
+    let admin = admin.serve(serving, shutdown.token());
+    let served = treenail_properties_store::serve(service, listener, shutdown.requested());
+    let (served, ()) = tokio::join!(served, admin);
+    Ok(served?)
 }
 
 /// `treenail worker`.
 pub(crate) async fn worker(arguments: &Worker) -> anyhow::Result<()> {
+    let admin = Admin::bind(&arguments.admin, arguments.insecure).await?;
     let data_dir = lock(&arguments.data_dir)?;
     let endpoint_url = arguments.endpoint_url.clone();
     let config = worker_config(
@@ -124,10 +138,20 @@ pub(crate) async fn worker(arguments: &Worker) -> anyhow::Result<()> {
     let deps = treenail_worker::Deps {
         scheduler: connect(arguments.run_scheduler.clone()),
         entropy: Entropy::os(),
+        in_touch: watch::Sender::new(false),
     };
+    let in_touch = deps.in_touch.subscribe();
     let shutdown = treenail_rpc::shutdown::signal()?;
     terminal::say("the worker is ready");
-    Ok(treenail_worker::run(config, deps, shutdown.requested()).await?)
+    let admin = admin.serve(move || std::future::ready(*in_touch.borrow()), shutdown.token());
+    let worker = treenail_worker::run(config, deps, shutdown.requested());
+    let (ended, ()) = tokio::join!(worker, admin);
+    Ok(ended?)
+}
+
+/// A service that has its store and its port does what it is for.
+fn serving() -> std::future::Ready<bool> {
+    std::future::ready(true)
 }
 
 fn lock(path: &std::path::Path) -> anyhow::Result<DataDir> {

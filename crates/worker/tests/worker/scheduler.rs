@@ -81,6 +81,7 @@ impl Bench {
             scheduler: in_process(routes),
             // Workers of tests that run at the same time must not take each other for their own past.
             entropy: Entropy::os(),
+            in_touch: tokio::sync::watch::Sender::new(false),
         };
         let mut config = Config {
             slots: 2,
