@@ -9,6 +9,7 @@
 #   tests/run.sh python     python/awsglue and the linting of all Python code
 #   tests/run.sh proto      the contract's lint
 #   tests/run.sh e2e [...]  the end-to-end tests; further arguments go to pytest
+#   tests/run.sh compose    docker-compose.yml and the images on a real Docker Engine; as root, and not part of the rest
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -103,9 +104,18 @@ e2e() {
   "$VENV/bin/python" -m pytest -c tests/pytest.ini --rootdir=tests "$@"
 }
 
+compose() {
+  require cargo
+  python_environment
+  say "cargo build"
+  cargo build -p treenail --locked
+  say "containers"
+  PYTHONPATH=tests/compose "$VENV/bin/python" -m pytest -c tests/pytest.ini --rootdir=tests "$@" tests/compose
+}
+
 case "${1:-all}" in
   all) rust; proto; python; e2e ;;
   rust | proto | python) "$1" ;;
-  e2e) shift; e2e "$@" ;;
-  *) echo "usage: tests/run.sh [rust|proto|python|e2e [pytest arguments]]" >&2; exit 2 ;;
+  e2e | compose) command="$1"; shift; "$command" "$@" ;;
+  *) echo "usage: tests/run.sh [rust|proto|python|e2e [pytest arguments]|compose [pytest arguments]]" >&2; exit 2 ;;
 esac
