@@ -22,6 +22,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("treenail-engine", 1),
     ("treenail-planted", 0),
     ("treenail-schedule", 0),
+    ("treenail-sigv4", 0),
 ];
 
 /// Lower layers that a crate must do without all the same.
