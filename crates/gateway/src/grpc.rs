@@ -12,17 +12,28 @@ use tower::service_fn;
 use treenail_proto::contract::{self, Operation};
 use treenail_rpc::{Caller, Fault, Reason, limits::GRPC_MESSAGE_BYTES_MAX};
 
-use crate::{backends::Backends, edge, limits::BODY_READ, origin::Guard, raw};
+use crate::{
+    access::{Access, Trail},
+    backends::Backends,
+    edge,
+    limits::BODY_READ,
+    origin::Guard,
+    raw,
+};
 
 /// How many bytes stand before a message: whether it is compressed, and its length.
 const PREFIX_BYTES: usize = 5;
 
 /// The routes of the public port.
-pub(crate) fn routes(backends: &Backends, guard: &Guard) -> Routes {
-    let (backends, guard) = (backends.clone(), guard.clone());
+pub(crate) fn routes(backends: &Backends, guard: &Guard, access: &Access) -> Routes {
+    let port = Port {
+        backends: backends.clone(),
+        guard: guard.clone(),
+        access: access.clone(),
+    };
     let service = service_fn(move |request: Request<axum::body::Body>| {
-        let (backends, guard) = (backends.clone(), guard.clone());
-        async move { Ok::<_, Infallible>(answer(&backends, &guard, request).await.into_response()) }
+        let port = port.clone();
+        async move { Ok::<_, Infallible>(port.answer(request).await.into_response()) }
     });
     let mut router = Router::new();
     for operation in contract::operations() {
@@ -41,45 +52,62 @@ pub(crate) fn services() -> Vec<&'static str> {
     services
 }
 
-async fn answer(backends: &Backends, guard: &Guard, request: Request<axum::body::Body>) -> Response<Body> {
-    let admitted = guard.admits(request.uri(), request.headers());
-    let Some(operation) = contract::by_path(request.uri().path()).filter(|_| admitted) else {
-        return Status::permission_denied("this host or origin is not let in").into_http();
-    };
-    match route(backends, operation, request).await {
-        Ok(response) => response,
-        Err(status) => status.into_http(),
-    }
+/// What the gRPC port works with.
+#[derive(Debug, Clone)]
+struct Port {
+    backends: Backends,
+    guard: Guard,
+    access: Access,
 }
 
-async fn route(
-    backends: &Backends,
-    operation: &'static Operation,
-    request: Request<axum::body::Body>,
-) -> Result<Response<Body>, Status> {
-    let (parts, body) = request.into_parts();
-    let metadata = MetadataMap::from_headers(parts.headers);
-    let caller = Caller::from_metadata(&metadata)?;
-    let body = Limited::new(body, GRPC_MESSAGE_BYTES_MAX + PREFIX_BYTES).collect();
-    let body = tokio::time::timeout(BODY_READ, body)
-        .await
-        .map_err(|_| Status::deadline_exceeded("the request did not arrive"))?;
-    let body = body
-        .map_err(|_| Status::resource_exhausted("the request is larger than 4 MiB"))?
-        .to_bytes();
-    let message = DynamicMessage::decode(operation.input.clone(), message_of(&body)?)
-        .map_err(|error| Fault::new(Reason::SerializationException, error.to_string()))?;
-    edge::check(&message, &[])?;
-    if operation.is_server_streaming {
-        return stream(backends, operation, &caller, &message).await;
+impl Port {
+    async fn answer(&self, request: Request<axum::body::Body>) -> Response<Body> {
+        let admitted = self.guard.admits(request.uri(), request.headers());
+        let Some(operation) = contract::by_path(request.uri().path()).filter(|_| admitted) else {
+            return Status::permission_denied("this host or origin is not let in").into_http();
+        };
+        let mut trail = Trail {
+            operation: Some(operation),
+            ..Trail::default()
+        };
+        let answer = self.route(operation, request, &mut trail).await;
+        // gRPC has no request ids.
+        let refused = answer.as_ref().err().map(|status| Fault::from_status(status).reason);
+        self.access.record("", &trail, refused);
+        answer.unwrap_or_else(Status::into_http)
     }
-    let answer = edge::call(backends, operation, &caller, &message).await?;
-    let mut framed = BytesMut::with_capacity(PREFIX_BYTES + answer.len());
-    framed.put_u8(0);
-    framed.put_u32(u32::try_from(answer.len()).map_err(|_| Status::internal("the answer is too large"))?);
-    framed.extend_from_slice(&answer);
-    let body = http_body_util::Full::new(framed.freeze()).with_trailers(async { Some(Ok(ok_trailers())) });
-    Ok(grpc_response(Body::new(body)))
+
+    async fn route(
+        &self,
+        operation: &'static Operation,
+        request: Request<axum::body::Body>,
+        trail: &mut Trail,
+    ) -> Result<Response<Body>, Status> {
+        let (parts, body) = request.into_parts();
+        let metadata = MetadataMap::from_headers(parts.headers);
+        let visit = self.access.grpc(&metadata)?;
+        let body = Limited::new(body, GRPC_MESSAGE_BYTES_MAX + PREFIX_BYTES).collect();
+        let body = tokio::time::timeout(BODY_READ, body)
+            .await
+            .map_err(|_| Status::deadline_exceeded("the request did not arrive"))?;
+        let body = body
+            .map_err(|_| Status::resource_exhausted("the request is larger than 4 MiB"))?
+            .to_bytes();
+        let message = DynamicMessage::decode(operation.input.clone(), message_of(&body)?)
+            .map_err(|error| Fault::new(Reason::SerializationException, error.to_string()))?;
+        let caller = trail.check(visit, operation, &message)?;
+        edge::check(&message, &[])?;
+        if operation.is_server_streaming {
+            return stream(&self.backends, operation, &caller, &message).await;
+        }
+        let answer = edge::call(&self.backends, operation, &caller, &message).await?;
+        let mut framed = BytesMut::with_capacity(PREFIX_BYTES + answer.len());
+        framed.put_u8(0);
+        framed.put_u32(u32::try_from(answer.len()).map_err(|_| Status::internal("the answer is too large"))?);
+        framed.extend_from_slice(&answer);
+        let body = http_body_util::Full::new(framed.freeze()).with_trailers(async { Some(Ok(ok_trailers())) });
+        Ok(grpc_response(Body::new(body)))
+    }
 }
 
 /// Passes a stream of answers on as it comes.

@@ -2,7 +2,7 @@
 
 mod answer;
 mod body;
-mod caller;
+pub(crate) mod caller;
 mod events;
 mod json;
 
@@ -14,7 +14,7 @@ use hyper::body::Incoming;
 use treenail_aws_json::Schema;
 use treenail_rpc::{Entropy, Fault, Reason};
 
-use crate::{backends::Backends, origin::Guard, s3::S3};
+use crate::{access::Access, backends::Backends, origin::Guard, s3::S3};
 
 pub(crate) use answer::ResponseBody;
 
@@ -26,6 +26,7 @@ pub(crate) struct Edge {
     pub(crate) entropy: Entropy,
     pub(crate) guard: Guard,
     pub(crate) s3: Option<S3>,
+    pub(crate) access: Access,
 }
 
 impl Edge {
@@ -43,17 +44,19 @@ impl Edge {
                 None => Answer::fault(unknown("S3 is answered by another endpoint")).into_response(&request_id),
             };
         }
-        self.route(request).await.into_response(&request_id)
+        self.route(request, &request_id.to_string())
+            .await
+            .into_response(&request_id)
     }
 
-    async fn route(&self, request: Request<Incoming>) -> Answer {
+    async fn route(&self, request: Request<Incoming>, request_id: &str) -> Answer {
         let path = request.uri().path().to_owned();
         match (request.method(), path.as_str()) {
-            (&Method::POST, "/") => json::answer(self, request).await,
+            (&Method::POST, "/") => json::answer(self, request, request_id).await,
             (&Method::GET, "/healthz") => Answer::json(200, br#"{"status":"ok"}"#.to_vec()),
             (&Method::GET, "/readyz") => self.readiness().await,
             (&Method::POST, path) => match events::workflow_of(path) {
-                Some(workflow) => events::answer(self, &workflow, request).await,
+                Some(workflow) => events::answer(self, &workflow, request, request_id).await,
                 None => Answer::fault(unknown("There is nothing at this path")).with_status(404),
             },
             _ => Answer::fault(unknown("There is nothing at this path")).with_status(404),

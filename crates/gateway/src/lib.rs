@@ -5,6 +5,8 @@
 //!
 //! Start reading at [`serve()`], then `http` for a request's way through the JSON edge, and `grpc` for the other port.
 
+mod access;
+pub mod auth;
 mod backends;
 mod edge;
 mod grpc;
@@ -15,6 +17,7 @@ mod raw;
 mod s3;
 mod serve;
 
+pub use access::Access;
 pub use backends::Backends;
 pub use s3::{Error as S3Error, S3};
 pub use serve::{Config, Deps, Error, serve};

@@ -9,7 +9,10 @@ use hyper::body::Incoming;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s_fs::FileSystem;
 
-use crate::http::ResponseBody;
+use crate::{
+    auth::{Auth, S3Gate},
+    http::ResponseBody,
+};
 
 /// The header that says how a body is signed.
 const CONTENT_SHA256: &str = "x-amz-content-sha256";
@@ -48,6 +51,8 @@ pub enum Error {
 pub struct S3 {
     service: S3Service,
     root: Arc<Path>,
+    /// Whether signatures are checked; else they are taken off.
+    has_keys: bool,
 }
 
 impl std::fmt::Debug for S3 {
@@ -57,17 +62,27 @@ impl std::fmt::Debug for S3 {
 }
 
 impl S3 {
-    /// Answers from a folder, which is made if it is not there.
+    /// Answers from a folder, which is made if it is not there; with keys, to their holders only.
     ///
     /// # Errors
     ///
     /// When the folder cannot be made or read.
-    pub fn open(root: &Path) -> Result<Self, Error> {
+    pub fn open(root: &Path, auth: Option<Auth>) -> Result<Self, Error> {
         std::fs::create_dir_all(root)?;
         let files = FileSystem::new(root).map_err(|error| Error::FileSystem(format!("{error:?}")))?;
+        let has_keys = auth.is_some();
+        let mut service = S3ServiceBuilder::new(files);
+        if let Some(auth) = auth {
+            service.set_access(S3Gate {
+                auth: auth.clone(),
+                root: root.into(),
+            });
+            service.set_auth(auth);
+        }
         Ok(Self {
-            service: S3ServiceBuilder::new(files).build(),
+            service: service.build(),
             root: root.into(),
+            has_keys,
         })
     }
 
@@ -92,7 +107,7 @@ impl S3 {
             )
             .await;
         }
-        if self.lacks_bucket_of(request.uri().path().as_bytes()).await {
+        if !self.has_keys && self.lacks_bucket_of(request.uri().path().as_bytes()).await {
             return refuse(
                 request,
                 StatusCode::NOT_FOUND,
@@ -100,7 +115,7 @@ impl S3 {
             )
             .await;
         }
-        let answer = match unsigned(request).await {
+        let answer = match self.prepared(request).await {
             Ok(request) => self.service.call(request).await.map_err(|error| format!("{error:?}")),
             Err(status) => return empty(status),
         };
@@ -115,6 +130,15 @@ impl S3 {
 }
 
 impl S3 {
+    /// A request as the library takes it.
+    async fn prepared(&self, request: Request<Incoming>) -> Result<Request<s3s::Body>, StatusCode> {
+        if self.has_keys {
+            Ok(request.map(s3s::Body::from))
+        } else {
+            unsigned(request).await
+        }
+    }
+
     /// Whether a path names a key in a bucket that is not there: the library would make the bucket on the way.
     async fn lacks_bucket_of(&self, path: &[u8]) -> bool {
         let decoded = percent_decoded(path);
@@ -126,9 +150,14 @@ impl S3 {
         if bucket.is_empty() || key.is_empty() {
             return false;
         }
-        let folder = tokio::fs::metadata(self.root.join(bucket)).await;
-        !folder.is_ok_and(|folder| folder.is_dir())
+        !has_bucket(&self.root, bucket).await
     }
+}
+
+/// Whether there is a bucket of a name.
+pub(crate) async fn has_bucket(root: &Path, bucket: &str) -> bool {
+    let folder = tokio::fs::metadata(root.join(bucket)).await;
+    folder.is_ok_and(|folder| folder.is_dir())
 }
 
 /// A request without its signature: on loopback any credentials are taken, so there is no secret to check it with.

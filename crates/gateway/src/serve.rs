@@ -13,6 +13,7 @@ use treenail_aws_json::{Schema, SchemaError};
 use treenail_rpc::{Entropy, serve_grpc};
 
 use crate::{
+    access::Access,
     backends::Backends,
     grpc,
     http::Edge,
@@ -39,6 +40,8 @@ pub struct Deps {
     pub entropy: Entropy,
     /// What answers S3; none when S3 is elsewhere.
     pub s3: Option<S3>,
+    /// Who is let in.
+    pub access: Access,
 }
 
 /// Why the gateway does not run.
@@ -69,13 +72,14 @@ pub async fn serve(
         hosts: config.hosts,
     };
     let schema = Arc::new(Schema::new(treenail_proto::descriptors())?);
-    let routes = grpc::routes(&deps.backends, &guard);
+    let routes = grpc::routes(&deps.backends, &guard, &deps.access);
     let edge = Edge {
         backends: deps.backends,
         schema,
         entropy: deps.entropy,
         guard,
         s3: deps.s3,
+        access: deps.access,
     };
     let stop = CancellationToken::new();
     let services = grpc::services();

@@ -67,6 +67,8 @@ reasons! {
     CrawlerStoppingException => FailedPrecondition, 400;
     /// There is no such entity.
     EntityNotFoundException => NotFound, 400;
+    /// The key that the request is signed with counts no longer.
+    ExpiredTokenException => Unauthenticated, 403;
     /// An entity of that name exists and differs from what was asked for.
     IdempotentParameterMismatchException => AlreadyExists, 400;
     /// The blueprint's state does not allow this.

@@ -58,6 +58,14 @@ pub(crate) enum Command {
     Worker(Worker),
     /// Start a server, run an example on it and show what it did
     Demo(Demo),
+    /// Make, list and revoke the keys of a file
+    Keys {
+        #[command(subcommand)]
+        step: KeysStep,
+        /// The file of keys
+        #[arg(long, env = "TREENAIL_CREDENTIALS", global = true)]
+        credentials: Option<PathBuf>,
+    },
     /// Ask a server's admin port whether it is ready; exits with 0 when it is, else with 1
     Healthcheck {
         /// The admin port
@@ -188,6 +196,30 @@ impl Command {
     }
 }
 
+/// What to do with keys.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysStep {
+    /// Make a key; its secret is told this once
+    Create {
+        /// The account that it is for: twelve digits
+        #[arg(long, default_value = "000000000000")]
+        account: String,
+        /// Who holds it
+        #[arg(long, default_value = "user")]
+        user: String,
+        /// What it allows: viewer, operator, author, admin, or a file with a policy in AWS's form
+        #[arg(long, default_value = "author")]
+        policy: String,
+    },
+    /// List the keys, without their secrets
+    List,
+    /// Remove a key: the next request that it signs is refused
+    Revoke {
+        /// The access key
+        access_key: String,
+    },
+}
+
 /// What to do with the clock.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ClockStep {
@@ -237,6 +269,9 @@ pub(crate) struct Target {
     /// An access key: one of twelve digits is the account
     #[arg(long, env = "AWS_ACCESS_KEY_ID", hide = true)]
     pub(crate) access_key: Option<String>,
+    /// Its secret; it is sent only with a key that `treenail keys` made
+    #[arg(long, env = "AWS_SECRET_ACCESS_KEY", hide = true, hide_env_values = true)]
+    pub(crate) secret_key: Option<String>,
 }
 
 /// What operators ask a process.
@@ -262,6 +297,29 @@ pub(crate) struct Front {
     /// Another S3 endpoint: Treenail then answers none
     #[arg(long, env = "TREENAIL_S3_ENDPOINT")]
     pub(crate) s3_endpoint: Option<String>,
+    #[command(flatten)]
+    pub(crate) access: Access,
+}
+
+/// Who is let in.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Access {
+    /// A file of keys (`treenail keys`): nothing is answered but to their holders
+    #[arg(long, env = "TREENAIL_CREDENTIALS")]
+    pub(crate) credentials: Option<PathBuf>,
+    /// Where calls are written down, a JSON object a line
+    #[arg(long, env = "TREENAIL_AUDIT_LOG")]
+    pub(crate) audit_log: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) job_key: JobKeyFile,
+}
+
+/// What the keys of jobs follow from.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct JobKeyFile {
+    /// A file of 32 random bytes or more, the same for gateways and workers: the keys of jobs follow from it
+    #[arg(long, env = "TREENAIL_JOB_KEY_FILE")]
+    pub(crate) job_key_file: Option<PathBuf>,
 }
 
 /// How jobs are run.
@@ -408,6 +466,8 @@ pub(crate) struct Worker {
     /// Another S3 endpoint
     #[arg(long, env = "TREENAIL_S3_ENDPOINT")]
     pub(crate) s3_endpoint: Option<String>,
+    #[command(flatten)]
+    pub(crate) job_key: JobKeyFile,
     #[command(flatten)]
     pub(crate) jobs: Jobs,
 }

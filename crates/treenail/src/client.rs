@@ -1,7 +1,10 @@
 //! The server, as commands reach it.
 
 use anyhow::Context as _;
-use tonic::{Request, Status};
+use tonic::{
+    Request, Status,
+    metadata::{Ascii, MetadataValue},
+};
 use treenail_proto::{
     glue::v1::{
         job_run_service_client::JobRunServiceClient, job_service_client::JobServiceClient,
@@ -13,7 +16,7 @@ use treenail_proto::{
         log_service_client::LogServiceClient,
     },
 };
-use treenail_rpc::{Caller, Channel, Fault, Scope, limits::GRPC_MESSAGE_BYTES_MAX};
+use treenail_rpc::{Caller, Channel, Fault, Scope, caller::ACCOUNT_KEY, limits::GRPC_MESSAGE_BYTES_MAX};
 
 use crate::cli::Target;
 
@@ -22,7 +25,14 @@ use crate::cli::Target;
 pub(crate) struct Client {
     channel: Channel,
     caller: Caller,
+    /// `Bearer ACCESS_KEY:SECRET`, where the key is one of ours.
+    token: Option<MetadataValue<Ascii>>,
+    /// Whether calls name the account; with a token it is the key's.
+    names_account: bool,
 }
+
+/// How the keys begin that `treenail keys` makes. No other secret is sent: this machine's may be those of AWS.
+const OWN_KEYS: &str = "TNKEY";
 
 impl Target {
     /// The server that the flags and variables name.
@@ -35,7 +45,15 @@ impl Target {
         let account = self.account.as_deref().or(key).unwrap_or(&default.account);
         let region = self.region.as_deref().unwrap_or(&default.region);
         let scope = Scope::parse(account, region).context("cannot use this account and region")?;
-        Ok(Client::new(treenail_rpc::connect(self.grpc_endpoint.clone()), scope))
+        let mut client = Client::new(treenail_rpc::connect(self.grpc_endpoint.clone()), scope);
+        if let (Some(key), Some(secret)) = (&self.access_key, &self.secret_key)
+            && key.starts_with(OWN_KEYS)
+        {
+            let token = format!("Bearer {key}:{secret}").parse();
+            client.token = Some(token.context("the secret access key is none")?);
+            client.names_account = self.account.is_some();
+        }
+        Ok(client)
     }
 }
 
@@ -54,6 +72,8 @@ impl Client {
         Self {
             channel,
             caller: Caller::new(scope),
+            token: None,
+            names_account: true,
         }
     }
 
@@ -70,7 +90,14 @@ impl Client {
 
     /// A request on the caller's behalf.
     pub(crate) fn request<T>(&self, message: T) -> Request<T> {
-        self.caller.request(message)
+        let mut request = self.caller.request(message);
+        if let Some(token) = &self.token {
+            request.metadata_mut().insert("authorization", token.clone());
+        }
+        if !self.names_account {
+            request.metadata_mut().remove(ACCOUNT_KEY);
+        }
+        request
     }
 }
 

@@ -1,5 +1,6 @@
 //! Services are put together: all in one process, or each alone.
 
+mod access;
 pub(crate) mod admin;
 pub(crate) mod all_in_one;
 pub(crate) mod split;
@@ -8,11 +9,13 @@ use std::{fs, net::SocketAddr, path::Path, sync::Arc};
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
-use treenail_rpc::Clock;
+use treenail_gateway::{Backends, S3};
+use treenail_rpc::{Clock, Entropy};
+use treenail_sigv4::JobKey;
 use treenail_storage::sqlite::OnFatal;
 
 use crate::{
-    cli::{ClockKind, Jobs},
+    cli::{ClockKind, Front, Jobs},
     terminal,
 };
 
@@ -36,18 +39,43 @@ pub(crate) fn exit_code(error: &anyhow::Error) -> Option<u8> {
     error.downcast_ref::<Refused>().map(|_| REFUSED)
 }
 
-/// Takes a port. Beyond loopback nothing listens, because no credentials are checked, unless the operator insists.
-async fn bind(address: SocketAddr, insecure: bool) -> anyhow::Result<TcpListener> {
-    if !address.ip().is_loopback() && !insecure {
+/// Takes a port. Beyond loopback nothing listens unless credentials are checked there, or the operator insists.
+async fn bind(address: SocketAddr, is_safe: bool) -> anyhow::Result<TcpListener> {
+    if !address.ip().is_loopback() && !is_safe {
         let message = format!(
-            "{address} is not on loopback, and no credentials are checked yet: whoever reaches it could run code here. \
-             Listen on 127.0.0.1, or say --insecure"
+            "{address} is not on loopback, and no credentials are checked: whoever reaches it could run code here. \
+             Listen on 127.0.0.1, give a gateway --credentials, or say --insecure"
         );
         return Err(Refused(message).into());
     }
     TcpListener::bind(address)
         .await
         .with_context(|| format!("cannot listen on {address}"))
+}
+
+/// What a gateway is told, and works with; its S3 is below the folder.
+fn gateway(
+    front: &Front,
+    folder: &Path,
+    backends: Backends,
+    job_key: Option<JobKey>,
+) -> anyhow::Result<(treenail_gateway::Config, treenail_gateway::Deps)> {
+    let access = front.access.open(job_key)?;
+    let s3 = match &front.s3_endpoint {
+        None => Some(S3::open(&folder.join("s3"), access.auth.clone())?),
+        Some(_) => None,
+    };
+    let config = treenail_gateway::Config {
+        any_host: front.is_safe(),
+        hosts: Vec::new(),
+    };
+    let deps = treenail_gateway::Deps {
+        backends,
+        entropy: Entropy::os(),
+        s3,
+        access,
+    };
+    Ok((config, deps))
 }
 
 /// What happens when a store fails: nothing is known of what is durable, so the process ends at once and the next one
@@ -72,6 +100,7 @@ fn worker_config(
     jobs: &Jobs,
     endpoint_url: String,
     s3_endpoint: Option<String>,
+    job_key: Option<JobKey>,
 ) -> anyhow::Result<treenail_worker::Config> {
     let awsglue_path = data_dir.join("python");
     write_awsglue(&awsglue_path)?;
@@ -79,7 +108,7 @@ fn worker_config(
     let worker_id = match fs::read_to_string(&id_file) {
         Ok(id) => id,
         Err(_) => {
-            let id = treenail_rpc::Entropy::os().uuid().to_string();
+            let id = Entropy::os().uuid().to_string();
             fs::write(&id_file, &id).with_context(|| format!("cannot write {}", id_file.display()))?;
             id
         }
@@ -92,6 +121,7 @@ fn worker_config(
         awsglue_path,
         aws_endpoint_url: endpoint_url,
         s3_endpoint_url: s3_endpoint,
+        job_key,
         allow_http: jobs.allow_http,
         limits: treenail_worker::Limits {
             job_memory_bytes: jobs.job_memory_mib_max.map(|mib| mib.saturating_mul(1 << 20)),

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use tokio::sync::watch;
 use treenail_proto::worker::v1::JobTask;
 use treenail_rpc::{Channel, Entropy};
+use treenail_sigv4::JobKey;
 
 use crate::process::{self, Bounds};
 
@@ -27,6 +28,8 @@ pub struct Config {
     pub aws_endpoint_url: String,
     /// Where S3 is, for scripts and for fetching them; `None` when it is at `aws_endpoint_url`.
     pub s3_endpoint_url: Option<String>,
+    /// What the credentials of jobs follow from, where the gateway checks them; it has the same.
+    pub job_key: Option<JobKey>,
     /// Whether scripts and files may be fetched from `http://` and `https://` addresses.
     pub allow_http: bool,
     /// The environment of `pip install`, beyond what scripts get: a proxy, an index (`PIP_INDEX_URL`), certificates.
@@ -48,6 +51,7 @@ impl Default for Config {
             awsglue_path: PathBuf::from("python"),
             aws_endpoint_url: "http://127.0.0.1:4566".to_owned(),
             s3_endpoint_url: None,
+            job_key: None,
             allow_http: false,
             installer_environment: BTreeMap::new(),
             script_environment: BTreeMap::new(),

@@ -1,7 +1,6 @@
 //! Fetches scripts and files from where jobs say they are.
 
 mod get;
-mod signature;
 mod tls;
 
 use std::{
@@ -15,11 +14,9 @@ use http::{Request, Uri};
 use http_body_util::Empty;
 use tokio::task::spawn_blocking;
 use treenail_rpc::Clock;
+use treenail_sigv4::Signer;
 
-use crate::config::Config;
-
-/// The secret that scripts and the worker sign with; the gateway knows accounts by their access keys.
-pub(crate) const SECRET_KEY: &str = "treenail";
+use crate::{config::Config, credentials::Credentials};
 
 /// Fetches on behalf of an account.
 #[derive(Clone, Copy, Debug)]
@@ -28,8 +25,8 @@ pub(crate) struct Fetcher<'a> {
     pub(crate) config: &'a Config,
     /// When S3 requests are signed.
     pub(crate) clock: &'a Clock,
-    /// The account: its twelve digits are the access key.
-    pub(crate) account: &'a str,
+    /// What S3 requests are signed with.
+    pub(crate) credentials: &'a Credentials,
     /// The region that S3 requests are signed for.
     pub(crate) region: &'a str,
 }
@@ -90,16 +87,24 @@ impl Fetcher<'_> {
         let uri: Uri = format!("{}{path}", endpoint.trim_end_matches('/'))
             .parse()
             .map_err(|error| format!("{error}"))?;
-        let signed = signature::Signing {
-            access_key: self.account,
-            secret_key: SECRET_KEY,
+        let host = uri.authority().map_or("", |authority| authority.as_str());
+        let signer = Signer {
+            access_key: &self.credentials.access_key,
+            secret: &self.credentials.secret,
             region: self.region,
-            time: &signature::basic_time(self.clock),
+            service: "s3",
         };
-        let mut request = Request::get(&uri);
-        for (name, value) in signed.headers(&uri) {
-            request = request.header(name, value);
-        }
+        let plain = treenail_sigv4::Request {
+            method: "GET",
+            path: uri.path(),
+            query: "",
+            headers: vec![("host", host)],
+        };
+        let signed = signer.sign(&plain, b"", self.clock.now().as_millis() / 1_000);
+        let request = Request::get(&uri)
+            .header("authorization", signed.authorization)
+            .header("x-amz-content-sha256", signed.content_sha256)
+            .header("x-amz-date", signed.date);
         request.body(Empty::new()).map_err(|error| error.to_string())
     }
 }

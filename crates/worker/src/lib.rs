@@ -6,6 +6,7 @@
 //! Start reading at [`run`], then `session` (what is said to the run-scheduler) and `task` (how one attempt goes).
 
 mod config;
+mod credentials;
 mod fetch;
 mod logs;
 mod outcome;

@@ -20,6 +20,7 @@ use treenail_rpc::{Caller, Channel, Clock, Scope, limits::GRPC_MESSAGE_BYTES_MAX
 use self::{command_line::engine, folder::AttemptFolder, noop::Noop, staging::Staged};
 use crate::{
     config::Config,
+    credentials::Credentials,
     fetch::Fetcher,
     logs::{Logs, Upload},
     outcome::{self, Engine},
@@ -166,10 +167,11 @@ impl Executor {
     /// Everything before the process: the script and what it needs in the folder, the command line, the environment.
     async fn prepare(&self, task: &Task, job: &JobTask, folder: &AttemptFolder) -> Result<(Engine, Command), String> {
         let engine = engine(job)?;
+        let credentials = self.credentials(task, job);
         let fetcher = Fetcher {
             config: &self.config,
             clock: &self.clock,
-            account: &task.account,
+            credentials: &credentials,
             region: &task.region,
         };
         let mut staged = staging::stage(&fetcher, job, engine, folder).await?;
@@ -240,8 +242,18 @@ impl Executor {
             job,
             folder,
             &staged.python_path,
+            &self.credentials(task, job),
         )?);
         Ok(command)
+    }
+
+    fn credentials(&self, task: &Task, job: &JobTask) -> Credentials {
+        Credentials::of(
+            self.config.job_key.as_ref(),
+            &task.account,
+            &job.job_run_id,
+            &self.clock,
+        )
     }
 
     fn upload(&self, task: &Task) -> Upload {

@@ -11,16 +11,21 @@ use super::single;
 const INVOCATION_ID: &str = "amz-sdk-invocation-id";
 
 /// The caller of a request.
-pub(super) fn of(headers: &HeaderMap) -> Result<Caller, Fault> {
+pub(crate) fn of(headers: &HeaderMap) -> Result<Caller, Fault> {
     let scope = match single(headers, "authorization")? {
         None => Scope::default(),
         Some(authorization) => scope_of(authorization).ok_or_else(garbled)?,
     };
+    let invocation = invocation(headers)?;
+    Ok(Caller { scope, invocation })
+}
+
+/// The id of the SDK's call, the same over its retries; none when it has no form.
+pub(crate) fn invocation(headers: &HeaderMap) -> Result<Option<String>, Fault> {
     let is_id = |id: &&str| {
         (1..=INVOCATION_ID_LENGTH_MAX).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
     };
-    let invocation = single(headers, INVOCATION_ID)?.filter(is_id).map(str::to_owned);
-    Ok(Caller { scope, invocation })
+    Ok(single(headers, INVOCATION_ID)?.filter(is_id).map(str::to_owned))
 }
 
 /// What a signature that cannot be read is answered with, though nothing is checked with it.

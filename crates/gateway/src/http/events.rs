@@ -6,13 +6,13 @@ use prost::Message as _;
 use prost_reflect::{DynamicMessage, ReflectMessage as _};
 use serde_json::Value;
 use treenail_proto::{
-    contract,
+    contract::{self, Operation},
     ops::v1::{EventPayload, NotifyEventRequest, NotifyEventResponse},
 };
 use treenail_rpc::{Caller, Fault, Reason};
 
-use super::{Answer, Edge, body, caller, single};
-use crate::{edge, limits::EVENTS_MAX};
+use super::{Answer, Edge, body, single};
+use crate::{access::Trail, edge, limits::EVENTS_MAX};
 
 /// The operation that takes one event.
 const NOTIFY_EVENT: &str = "/treenail.ops.v1.EventService/NotifyEvent";
@@ -27,15 +27,26 @@ pub(super) fn workflow_of(path: &str) -> Option<String> {
     }
 }
 
-pub(super) async fn answer(edge: &Edge, workflow: &str, request: Request<Incoming>) -> Answer {
-    match notify(edge, workflow, request).await {
+pub(super) async fn answer(edge: &Edge, workflow: &str, request: Request<Incoming>, request_id: &str) -> Answer {
+    let mut trail = Trail::default();
+    let answer = notify(edge, workflow, request, &mut trail).await;
+    edge.access
+        .record(request_id, &trail, answer.as_ref().err().map(|fault| fault.reason));
+    match answer {
         Ok(run_ids) => Answer::json(200, serde_json::json!({ "RunIds": run_ids }).to_string().into_bytes()),
         Err(fault) => Answer::fault(fault),
     }
 }
 
-async fn notify(gateway: &Edge, workflow: &str, request: Request<Incoming>) -> Result<Vec<String>, Fault> {
+async fn notify(
+    gateway: &Edge,
+    workflow: &str,
+    request: Request<Incoming>,
+    trail: &mut Trail,
+) -> Result<Vec<String>, Fault> {
     let (parts, incoming) = request.into_parts();
+    let operation = contract::by_path(NOTIFY_EVENT).ok_or_else(Fault::internal)?;
+    trail.operation = Some(operation);
     // A form of a web page cannot be of this type: such a request was meant.
     let content_type = single(&parts.headers, "content-type")?.unwrap_or_default();
     if !content_type
@@ -50,8 +61,8 @@ async fn notify(gateway: &Edge, workflow: &str, request: Request<Incoming>) -> R
             "The Content-Type must be application/json",
         ));
     }
-    let caller = caller::of(&parts.headers)?;
     let body = body::read(&parts.headers, incoming).await?;
+    let mut visit = Some(gateway.access.http(&parts, &body)?);
     let not_json = |error: serde_json::Error| Fault::new(Reason::SerializationException, error.to_string());
     let events = match serde_json::from_slice(&body).map_err(not_json)? {
         Value::Array(events) => events,
@@ -67,9 +78,15 @@ async fn notify(gateway: &Edge, workflow: &str, request: Request<Incoming>) -> R
         .iter()
         .map(|event| to_request(workflow, event))
         .collect::<Result<Vec<_>, _>>()?;
+    let mut caller = Caller::default();
     let mut run_ids = Vec::new();
     for request in requests {
-        run_ids.extend(send(gateway, &caller, &request).await?.run_id);
+        let message = to_message(operation, &request)?;
+        // All of a request's events are for one workflow.
+        if let Some(visit) = visit.take() {
+            caller = trail.check(visit, operation, &message)?;
+        }
+        run_ids.extend(send(gateway, operation, &caller, &message).await?.run_id);
     }
     Ok(run_ids)
 }
@@ -86,13 +103,21 @@ fn to_request(workflow: &str, event: &Value) -> Result<NotifyEventRequest, Fault
     })
 }
 
-async fn send(gateway: &Edge, caller: &Caller, request: &NotifyEventRequest) -> Result<NotifyEventResponse, Fault> {
-    let operation = contract::by_path(NOTIFY_EVENT).ok_or_else(Fault::internal)?;
+fn to_message(operation: &Operation, request: &NotifyEventRequest) -> Result<DynamicMessage, Fault> {
     let message = DynamicMessage::decode(operation.input.clone(), request.encode_to_vec().as_slice());
     let message = message.map_err(|_| Fault::internal())?;
     debug_assert_eq!(message.descriptor(), operation.input, "decoded as such");
-    edge::check(&message, &[])?;
-    let answer = edge::call(&gateway.backends, operation, caller, &message).await?;
+    Ok(message)
+}
+
+async fn send(
+    gateway: &Edge,
+    operation: &'static Operation,
+    caller: &Caller,
+    message: &DynamicMessage,
+) -> Result<NotifyEventResponse, Fault> {
+    edge::check(message, &[])?;
+    let answer = edge::call(&gateway.backends, operation, caller, message).await?;
     NotifyEventResponse::decode(answer).map_err(|_| Fault::internal())
 }
 

@@ -8,8 +8,8 @@ use treenail_aws_json::Limits;
 use treenail_proto::contract::{self, Operation};
 use treenail_rpc::{Fault, Reason};
 
-use super::{Answer, Edge, body, caller, single, unknown};
-use crate::edge;
+use super::{Answer, Edge, body, single, unknown};
+use crate::{access::Trail, edge};
 
 /// The content types that are AWS JSON.
 const CONTENT_TYPES: [&str; 3] = [
@@ -18,29 +18,27 @@ const CONTENT_TYPES: [&str; 3] = [
     "application/json",
 ];
 
-pub(super) async fn answer(edge: &Edge, request: Request<Incoming>) -> Answer {
+pub(super) async fn answer(edge: &Edge, request: Request<Incoming>, request_id: &str) -> Answer {
     let began = Instant::now();
-    let target = request
-        .headers()
-        .get("x-amz-target")
-        .and_then(|target| target.to_str().ok());
+    let mut trail = Trail::default();
+    let answer = call(edge, request, &mut trail).await;
     // What is unknown has one name: strangers must not be able to make metrics.
-    let name = target
-        .and_then(contract::by_target)
-        .map_or("unknown", |operation| operation.method.as_str());
-    let answer = call(edge, request).await;
+    let name = trail.operation.map_or("unknown", |operation| operation.method.as_str());
     let code = answer.as_ref().map_or_else(|fault| fault.reason.as_str(), |_| "OK");
     counter!("treenail_api_requests_total", "operation" => name, "code" => code).increment(1);
     histogram!("treenail_api_request_seconds", "operation" => name).record(began.elapsed());
+    edge.access
+        .record(request_id, &trail, answer.as_ref().err().map(|fault| fault.reason));
     match answer {
         Ok(body) => Answer::json(200, body),
         Err(fault) => Answer::fault(fault),
     }
 }
 
-async fn call(gateway: &Edge, request: Request<Incoming>) -> Result<Vec<u8>, Fault> {
+async fn call(edge: &Edge, request: Request<Incoming>, trail: &mut Trail) -> Result<Vec<u8>, Fault> {
     let (parts, incoming) = request.into_parts();
     let operation = operation(single(&parts.headers, "x-amz-target")?)?;
+    trail.operation = Some(operation);
     let content_type = single(&parts.headers, "content-type")?.unwrap_or_default();
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
     if !CONTENT_TYPES.iter().any(|known| known.eq_ignore_ascii_case(media_type)) {
@@ -49,17 +47,17 @@ async fn call(gateway: &Edge, request: Request<Incoming>) -> Result<Vec<u8>, Fau
             "The Content-Type must be application/x-amz-json-1.1",
         ));
     }
-    let caller = caller::of(&parts.headers)?;
     let body = body::read(&parts.headers, incoming).await?;
-    let decoded = gateway
+    let visit = edge.access.http(&parts, &body)?;
+    let decoded = edge
         .schema
         .decode(&operation.input, &body, &Limits::default())
         .map_err(|error| Fault::new(Reason::SerializationException, error.to_string()))?;
+    let caller = trail.check(visit, operation, &decoded.message)?;
     edge::check(&decoded.message, &decoded.unknown_enums)?;
-    let answer = edge::call(&gateway.backends, operation, &caller, &decoded.message).await?;
+    let answer = edge::call(&edge.backends, operation, &caller, &decoded.message).await?;
     let mut json = Vec::with_capacity(answer.len() * 2);
-    gateway
-        .schema
+    edge.schema
         .encode(&operation.output, &answer, &mut json)
         .map_err(|error| {
             tracing::error!(%error, operation = operation.path, "an answer of a service could not be read");

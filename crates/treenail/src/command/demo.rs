@@ -10,7 +10,7 @@ use treenail_rpc::{Scope, connect};
 
 use super::{apply, logs, run};
 use crate::{
-    cli::{Admin, ClockKind, Demo, Front, Jobs, Serve},
+    cli::{Access, Admin, ClockKind, Demo, Front, Jobs, Serve},
     client::Client,
     compose::all_in_one::Server,
     config::FileConfig,
@@ -37,6 +37,7 @@ pub(crate) async fn run(arguments: &Demo, file: FileConfig) -> anyhow::Result<Ex
             grpc_listen: any_port,
             insecure: false,
             s3_endpoint: None,
+            access: Access::default(),
         },
         scheduler_listen: None,
         clock: ClockKind::System,

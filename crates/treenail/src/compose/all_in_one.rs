@@ -6,13 +6,13 @@ use anyhow::Context as _;
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
-use treenail_gateway::{Backends, S3};
+use treenail_gateway::Backends;
 use treenail_rpc::{Clock, Entropy, in_process, serve_grpc};
 use treenail_storage::lock::DataDir;
 
 use super::{admin::Admin, bind, clock, on_fatal, worker_config};
 use crate::{
-    cli::{ClockKind, Jobs, Serve},
+    cli::{ClockKind, Serve},
     config::FileConfig,
     terminal,
 };
@@ -47,8 +47,8 @@ impl Server {
     pub(crate) async fn bind(arguments: &Serve) -> anyhow::Result<Self> {
         let front = &arguments.front;
         let admin = Admin::bind(&arguments.admin, front.insecure).await?;
-        let http = bind(front.listen, front.insecure).await?;
-        let grpc = bind(front.grpc_listen, front.insecure).await?;
+        let http = bind(front.listen, front.is_safe()).await?;
+        let grpc = bind(front.grpc_listen, front.is_safe()).await?;
         let scheduler = match arguments.scheduler_listen {
             Some(address) => Some(bind(address, front.insecure).await?),
             None => None,
@@ -80,26 +80,12 @@ impl Server {
         let backends = services.backends();
         let scheduler = backends.run_scheduler.clone();
         let admin = self.admin.serve_over(backends.clone(), stop.clone());
-        let s3 = match &front.s3_endpoint {
-            None => Some(S3::open(&folder.join("s3"))?),
-            Some(_) => None,
-        };
-        let gateway = treenail_gateway::serve(
-            treenail_gateway::Config {
-                any_host: front.insecure,
-                hosts: Vec::new(),
-            },
-            treenail_gateway::Deps {
-                backends,
-                entropy: Entropy::os(),
-                s3,
-            },
-            self.http,
-            self.grpc,
-            stop.clone().cancelled_owned(),
-        );
+        let job_key = front.access.own_job_key()?;
+        let (config, deps) = super::gateway(&front, &folder, backends, job_key.clone())?;
+        let gateway = treenail_gateway::serve(config, deps, self.http, self.grpc, stop.clone().cancelled_owned());
         let workers = serve_workers(self.scheduler, services.run_scheduler.routes(), stop.clone());
-        let worker = worker(&folder, &jobs, self.http_address, front.s3_endpoint)?;
+        let endpoint_url = format!("http://{}", self.http_address);
+        let worker = worker_config(&folder, &jobs, endpoint_url, front.s3_endpoint, job_key)?;
         let deps = treenail_worker::Deps {
             scheduler,
             entropy: Entropy::os(),
@@ -202,13 +188,4 @@ impl Services {
             properties_store: self.properties.clone(),
         }
     }
-}
-
-fn worker(
-    folder: &Path,
-    jobs: &Jobs,
-    http: SocketAddr,
-    s3_endpoint: Option<String>,
-) -> anyhow::Result<treenail_worker::Config> {
-    worker_config(folder, jobs, format!("http://{http}"), s3_endpoint)
 }

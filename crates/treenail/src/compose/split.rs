@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use tokio::sync::watch;
-use treenail_gateway::{Backends, S3};
+use treenail_gateway::Backends;
 use treenail_rpc::{Entropy, connect, serve_grpc};
 use treenail_storage::lock::DataDir;
 
@@ -17,33 +17,22 @@ use crate::{
 pub(crate) async fn gateway(arguments: &Gateway) -> anyhow::Result<()> {
     let front = &arguments.front;
     let admin = Admin::bind(&arguments.admin, front.insecure).await?;
-    let http = bind(front.listen, front.insecure).await?;
-    let grpc = bind(front.grpc_listen, front.insecure).await?;
-    let s3 = match &front.s3_endpoint {
-        None => Some(S3::open(&arguments.data_dir.join("s3"))?),
-        Some(_) => None,
-    };
+    let http = bind(front.listen, front.is_safe()).await?;
+    let grpc = bind(front.grpc_listen, front.is_safe()).await?;
     let backends = Backends {
         control_plane: connect(arguments.control_plane.clone()),
         run_scheduler: connect(arguments.run_scheduler.clone()),
         properties_store: connect(arguments.properties_store.clone()),
     };
+    let shutdown = treenail_rpc::shutdown::signal()?;
+    let job_key = front.access.job_key.read()?;
+    let (config, deps) = super::gateway(front, &arguments.data_dir, backends.clone(), job_key)?;
+    let admin = admin.serve_over(backends, shutdown.token());
     terminal::say(&format!(
         "the gateway is ready on http://{} and {}",
         http.local_addr()?,
         grpc.local_addr()?
     ));
-    let shutdown = treenail_rpc::shutdown::signal()?;
-    let config = treenail_gateway::Config {
-        any_host: front.insecure,
-        hosts: Vec::new(),
-    };
-    let admin = admin.serve_over(backends.clone(), shutdown.token());
-    let deps = treenail_gateway::Deps {
-        backends,
-        entropy: Entropy::os(),
-        s3,
-    };
     let served = treenail_gateway::serve(config, deps, http, grpc, shutdown.requested());
     let (served, ()) = tokio::join!(served, admin);
     Ok(served?)
@@ -134,6 +123,7 @@ pub(crate) async fn worker(arguments: &Worker) -> anyhow::Result<()> {
         &arguments.jobs,
         endpoint_url,
         arguments.s3_endpoint.clone(),
+        arguments.job_key.read()?,
     )?;
     let deps = treenail_worker::Deps {
         scheduler: connect(arguments.run_scheduler.clone()),

@@ -9,7 +9,7 @@ use std::{
 use treenail_proto::worker::v1::{JobTask, Task};
 
 use super::folder::AttemptFolder;
-use crate::{config::Config, fetch::SECRET_KEY};
+use crate::{config::Config, credentials::Credentials};
 
 /// The variable that marks the processes of a worker: what an earlier process of it left behind is found by it.
 pub(crate) const WORKER_MARK: &str = "TREENAIL_WORKER_ID";
@@ -27,6 +27,7 @@ pub(super) fn of(
     job: &JobTask,
     folder: &AttemptFolder,
     python_path: &[PathBuf],
+    credentials: &Credentials,
 ) -> Result<BTreeMap<String, OsString>, String> {
     let python_path = std::env::join_paths(python_path).map_err(|error| format!("PYTHONPATH: {error}"))?;
     let paths = [
@@ -41,7 +42,7 @@ pub(super) fn of(
     environment.extend(paths.map(|(name, value)| (name.to_owned(), value)));
     let texts = fixed()
         .into_iter()
-        .chain(of_service(config, task))
+        .chain(of_service(config, task, credentials))
         .chain(of_run(task, job));
     environment.extend(texts.map(|(name, value)| (name.to_owned(), value.into())));
     Ok(environment)
@@ -58,10 +59,10 @@ fn fixed() -> [(&'static str, String); 4] {
 }
 
 /// How the script's AWS clients find the server, and as whom.
-fn of_service(config: &Config, task: &Task) -> Vec<(&'static str, String)> {
+fn of_service(config: &Config, task: &Task, credentials: &Credentials) -> Vec<(&'static str, String)> {
     let mut variables = vec![
-        ("AWS_ACCESS_KEY_ID", task.account.clone()),
-        ("AWS_SECRET_ACCESS_KEY", SECRET_KEY.to_owned()),
+        ("AWS_ACCESS_KEY_ID", credentials.access_key.clone()),
+        ("AWS_SECRET_ACCESS_KEY", credentials.secret.expose().to_owned()),
         ("AWS_REGION", task.region.clone()),
         ("AWS_DEFAULT_REGION", task.region.clone()),
         ("AWS_ENDPOINT_URL", config.aws_endpoint_url.clone()),
