@@ -12,6 +12,7 @@ mod codec;
 mod config;
 mod error;
 mod logs;
+mod news;
 mod queries;
 mod ran;
 mod retention;

@@ -25,7 +25,7 @@ use treenail_engine::{
 use treenail_rpc::{Channel, Clock, Entropy, Scope};
 
 use self::{batch::Batch, invocations::Invocations, seeds::Seeds, sessions::Sessions};
-use crate::{config::Config, logs::Logs, retention::Sweeper, store::Store};
+use crate::{config::Config, logs::Logs, news::News, retention::Sweeper, store::Store};
 
 /// How many events one step of the loop takes at the most.
 const BATCH_EVENTS_MAX: usize = 1_024;
@@ -49,6 +49,7 @@ pub(crate) struct Context<S> {
     pub(crate) entropy: Entropy,
     pub(crate) properties: Channel,
     pub(crate) logs: Logs,
+    pub(crate) news: News,
     pub(crate) sweeper: Sweeper<S>,
 }
 

@@ -11,6 +11,7 @@ use treenail_proto::{
     ops::v1::{
         bookmark_service_server::BookmarkServiceServer, event_service_server::EventServiceServer,
         history_service_server::HistoryServiceServer, log_service_server::LogServiceServer,
+        watch_service_server::WatchServiceServer,
     },
     worker::v1::worker_service_server::WorkerServiceServer,
 };
@@ -19,6 +20,7 @@ use treenail_rpc::{Channel, Clock, Entropy, limits::GRPC_MESSAGE_BYTES_MAX};
 use crate::{
     config::Config,
     logs::Logs,
+    news::News,
     queries::Queries,
     retention::Sweeper,
     scheduler::{Context, Fatal, Handle, Intake, Scheduler},
@@ -32,6 +34,7 @@ pub const SERVICES: &[&str] = &[
     "treenail.glue.v1.JobRunService",
     "treenail.ops.v1.EventService",
     "treenail.ops.v1.HistoryService",
+    "treenail.ops.v1.WatchService",
     "treenail.ops.v1.LogService",
     "treenail.ops.v1.BookmarkService",
     "treenail.internal.v1.PlanService",
@@ -73,7 +76,7 @@ pub fn build<S: Store>(config: Config, deps: Deps<'_, S>) -> Service<S> {
         logs,
     } = deps;
     let (scheduler, intake) = Handle::new();
-    let logs = Logs::new(logs);
+    let (logs, news) = (Logs::new(logs), News::new());
     let sweeper = Sweeper {
         config,
         store: store.clone(),
@@ -92,6 +95,7 @@ pub fn build<S: Store>(config: Config, deps: Deps<'_, S>) -> Service<S> {
         queries,
         sweeper: sweeper.clone(),
         logs: logs.clone(),
+        news: news.clone(),
         clock: clock.clone(),
     };
     let context = Context {
@@ -101,6 +105,7 @@ pub fn build<S: Store>(config: Config, deps: Deps<'_, S>) -> Service<S> {
         entropy,
         properties,
         logs,
+        news,
         sweeper,
     };
     Service { api, context, intake }
@@ -122,6 +127,7 @@ impl<S: Store> Service<S> {
             .add_service(limited!(EventServiceServer))
             .add_service(limited!(HistoryServiceServer))
             .add_service(limited!(LogServiceServer))
+            .add_service(limited!(WatchServiceServer))
             .add_service(limited!(BookmarkServiceServer))
             .add_service(limited!(PlanServiceServer))
             .add_service(limited!(SchedulerClockServiceServer))

@@ -9,12 +9,13 @@ mod job_run;
 mod log;
 mod page;
 mod plan;
+mod watch;
 mod worker;
 mod workflow_run;
 
 use treenail_rpc::Clock;
 
-use crate::{logs::Logs, queries::Queries, retention::Sweeper, scheduler::Handle};
+use crate::{logs::Logs, news::News, queries::Queries, retention::Sweeper, scheduler::Handle};
 
 /// What the RPCs work with.
 #[derive(Debug, Clone)]
@@ -24,5 +25,6 @@ pub(crate) struct Api<S> {
     pub(crate) queries: Queries<S>,
     pub(crate) sweeper: Sweeper<S>,
     pub(crate) logs: Logs,
+    pub(crate) news: News,
     pub(crate) clock: Clock,
 }

@@ -27,9 +27,11 @@ pub(crate) fn of(operation: &Operation, message: &DynamicMessage, scope: &Scope)
     }
     let service = operation.service.rsplit('.').next().unwrap_or_default();
     let named = match service {
-        "WorkflowService" | "WorkflowRunService" | "EventService" => text("workflow_name")
-            .or_else(|| text("name"))
-            .map(|name| ("workflow", name)),
+        "WorkflowService" | "WorkflowRunService" | "EventService" | "HistoryService" | "WatchService" => {
+            text("workflow_name")
+                .or_else(|| text("name"))
+                .map(|name| ("workflow", name))
+        }
         "TriggerService" => text("name").map(|name| ("trigger", name)),
         "JobService" | "JobRunService" => text("job_name").or_else(|| text("name")).map(|name| ("job", name)),
         _ => None,

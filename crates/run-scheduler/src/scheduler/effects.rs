@@ -73,10 +73,13 @@ impl<S: Store> Scheduler<S> {
             self.reply();
         }
         if !changes.is_empty() {
+            let runs = changes.runs.iter().filter(|_| self.context.news.has_listeners());
+            let changed: Vec<String> = runs.map(|run| run.id.clone()).collect();
             counter!("treenail_transitions_total").increment(changes.events.len() as u64);
             pass(Step::Decided);
             self.context.store.commit(changes).await?;
             pass(Step::Stored);
+            changed.into_iter().for_each(|run| self.context.news.tell(run));
         }
         self.reply();
         pass(Step::Answered);
