@@ -9,6 +9,7 @@
 #   tests/run.sh python     python/awsglue and the linting of all Python code
 #   tests/run.sh proto      the contract's lint
 #   tests/run.sh e2e [...]  the end-to-end tests; further arguments go to pytest
+#   tests/run.sh kubernetes the manifests, with kustomize and the published schemas; on Debian, and not part of the rest
 #   tests/run.sh compose    docker-compose.yml and the images on a real Docker Engine; as root, and not part of the rest
 set -euo pipefail
 
@@ -113,9 +114,19 @@ compose() {
   PYTHONPATH=tests/compose "$VENV/bin/python" -m pytest -c tests/pytest.ini --rootdir=tests "$@" tests/compose
 }
 
+kubernetes() {
+  require cargo
+  python_environment
+  "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check -r tests/kubernetes/requirements.txt
+  say "cargo build"
+  cargo build -p treenail --locked
+  say "manifests"
+  PYTHONPATH=tests/kubernetes "$VENV/bin/python" -m pytest -c tests/pytest.ini --rootdir=tests "$@" tests/kubernetes
+}
+
 case "${1:-all}" in
   all) rust; proto; python; e2e ;;
   rust | proto | python) "$1" ;;
-  e2e | compose) command="$1"; shift; "$command" "$@" ;;
-  *) echo "usage: tests/run.sh [rust|proto|python|e2e [pytest arguments]|compose [pytest arguments]]" >&2; exit 2 ;;
+  e2e | compose | kubernetes) command="$1"; shift; "$command" "$@" ;;
+  *) echo "usage: tests/run.sh [rust|proto|python|e2e|compose|kubernetes] [pytest arguments]" >&2; exit 2 ;;
 esac

@@ -248,7 +248,7 @@ fn read(path: &Path) -> Result<Document, Error> {
         .map_err(|source| failed(path, source))?
         .permissions()
         .mode();
-    if mode & 0o077 != 0 {
+    if mode & 0o027 != 0 {
         return Err(Error::Exposed { path: path.to_owned() });
     }
     let text = fs::read_to_string(path).map_err(|source| failed(path, source))?;
@@ -328,7 +328,7 @@ mod tests {
             KeyFile::create(&path, &scope, "bob", "emperor", &Entropy::os()),
             Err(Error::Policy(_))
         ));
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         assert!(matches!(KeyFile::open(&path), Err(Error::Exposed { .. })));
     }
 
