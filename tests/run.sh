@@ -7,7 +7,7 @@
 #   tests/run.sh            all of it
 #   tests/run.sh rust       formatting, lints, unit tests, docs
 #   tests/run.sh python     python/awsglue and the linting of all Python code
-#   tests/run.sh proto      the contract's lint
+#   tests/run.sh proto      the contract's lint, and that it breaks no released one
 #   tests/run.sh e2e [...]  the end-to-end tests; further arguments go to pytest
 #   tests/run.sh kubernetes the manifests, with kustomize and the published schemas; on Debian, and not part of the rest
 #   tests/run.sh compose    docker-compose.yml and the images on a real Docker Engine; as root, and not part of the rest
@@ -17,6 +17,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 readonly CACHE="$PWD/tests/.cache"
 readonly VENV="$CACHE/venv"
 readonly BUF_PACKAGE="@bufbuild/buf@1.75.0"
+# The contract of the last release, which what is in proto/ must not break: `buf build -o tests/contract.binpb.gz` renews it.
+readonly CONTRACT=tests/contract.binpb.gz
 
 say() { printf '\n== %s\n' "$*"; }
 
@@ -84,6 +86,8 @@ proto() {
   say "buf lint"
   npm exec --yes --loglevel=error --package="$BUF_PACKAGE" -- buf lint
   npm exec --yes --loglevel=error --package="$BUF_PACKAGE" -- buf format --diff --exit-code
+  say "buf breaking"
+  npm exec --yes --loglevel=error --package="$BUF_PACKAGE" -- buf breaking --against "$CONTRACT"
 }
 
 python() {
