@@ -13,6 +13,8 @@
 #![expect(clippy::disallowed_methods, reason = "what is measured is real time")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on ends")]
 
+#[path = "orchestration/access.rs"]
+mod access;
 #[path = "orchestration/baseline.rs"]
 mod baseline;
 #[path = "orchestration/http.rs"]
@@ -67,6 +69,9 @@ fn main() {
         }
         if is_wanted("calls") {
             throughput::calls(&baseline).await;
+        }
+        if is_wanted("signed") {
+            access::signed().await;
         }
         if is_wanted("runs") {
             throughput::runs().await;

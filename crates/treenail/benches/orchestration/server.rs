@@ -26,10 +26,15 @@ pub(crate) struct Server {
 impl Server {
     /// Starts both; without slots there is no worker.
     pub(crate) fn start(slots: u32) -> Server {
-        Server::start_in(tempfile::tempdir().unwrap(), slots)
+        Server::start_with(slots, &[])
     }
 
-    fn start_in(folder: TempDir, slots: u32) -> Server {
+    /// Starts both, the server with further arguments.
+    pub(crate) fn start_with(slots: u32, arguments: &[&str]) -> Server {
+        Server::start_in(tempfile::tempdir().unwrap(), slots, arguments)
+    }
+
+    fn start_in(folder: TempDir, slots: u32, arguments: &[&str]) -> Server {
         let (http, grpc, scheduler) = (free_port(), free_port(), free_port());
         let config = folder.path().join("treenail.toml");
         // AWS's 50 are a rule about definitions; the large graphs here break it on purpose.
@@ -41,7 +46,8 @@ impl Server {
             .arg("--config")
             .arg(&config)
             .args(["--listen", &local(http), "--grpc-listen", &local(grpc)])
-            .args(["--scheduler-listen", &local(scheduler)]);
+            .args(["--scheduler-listen", &local(scheduler)])
+            .args(arguments);
         let process = spawn(&mut process);
         let mut server = Server {
             folder,
@@ -64,7 +70,7 @@ impl Server {
         let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap());
         let slots = self.slots;
         drop(self);
-        Server::start_in(folder, slots)
+        Server::start_in(folder, slots, &[])
     }
 
     /// Where AWS's JSON is answered.
