@@ -12,7 +12,7 @@ import pytest
 from harness import wire
 from harness.aws import client, refused
 from harness.flows import Flow
-from harness.server import Server, binary, clean_environment, free_port
+from harness.server import REPOSITORY, Server, binary, clean_environment, free_port
 from harness.waiting import eventually
 
 
@@ -42,6 +42,11 @@ def metrics(addresses: dict[str, str]) -> dict[str, float]:
     return found
 
 
+def names_in(text: str) -> set[str]:
+    """The metrics that a text names, without what Prometheus adds to those of histograms."""
+    return {re.sub("_(bucket|sum|count)$", "", name) for name in re.findall(r"treenail_[a-z_]+", text)}
+
+
 def healthcheck(address: str) -> int:
     line = [str(binary()), "healthcheck", "--admin-listen", address]
     return subprocess.run(line, env=clean_environment(), capture_output=True, timeout=30, check=False).returncode
@@ -68,6 +73,12 @@ def test_operators_see_what_goes_on(watched: tuple[Server, dict[str, str]], acco
     assert found['treenail_worker_tasks_ended_total{result="RESULT_SUCCEEDED"}'] == 1.0
     for database in ("definitions", "runs", "properties"):
         assert found[f'treenail_store_commit_seconds_count{{database="{database}"}}'] > 0.0
+    # What dashboard, alerts and documentation speak of is there.
+    there = names_in("\n".join(found))
+    for path in ("deploy/monitoring/alerts.yaml", "deploy/monitoring/dashboard.json", "docs/metrics.md"):
+        named = names_in((REPOSITORY / path).read_text(encoding="utf-8"))
+        assert named <= there, path
+        assert path != "docs/metrics.md" or named == there
     # No names of workflows or jobs, and no accounts.
     assert not any(re.search(rf"canary|{account}", name) for name in found)
 
