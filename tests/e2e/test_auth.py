@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -388,3 +389,18 @@ def test_a_file_of_keys_that_others_may_read_is_refused(tmp_path: Path) -> None:
     done = subprocess.run(line, env=clean_environment(), capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode != 0
     assert "chmod 600" in done.stderr
+
+
+@pytest.mark.parametrize("version", ["1.1", "2"])
+def test_curls_own_signatures_count_over_either_http(guarded: Guarded, version: str) -> None:
+    if shutil.which("curl") is None or "--aws-sigv4" not in subprocess.check_output(
+        ["curl", "--help", "all"], text=True
+    ):
+        pytest.skip("needs a curl that signs")
+    key = guarded.make("author")
+    line = ["curl", "--silent", "--show-error", "--http1.1" if version == "1.1" else "--http2-prior-knowledge"]
+    line += ["--aws-sigv4", f"aws:amz:{REGION}:glue", "--user", f"{key.id}:{key.secret}", "--data", "{}"]
+    line += ["--header", "X-Amz-Target: AWSGlue.ListWorkflows", "--header", f"Content-Type: {JSON}"]
+    line += ["--write-out", " %{http_code} %{http_version}", guarded.server.endpoint]
+    done = subprocess.run(line, capture_output=True, text=True, check=True)
+    assert done.stdout == f'{{"Workflows":[]}} 200 {version}'

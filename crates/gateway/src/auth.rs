@@ -66,11 +66,21 @@ impl Auth {
         let headers: Option<Vec<_>> = headers
             .map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
             .collect();
+        let mut headers =
+            headers.ok_or_else(|| to_fault(&Unsigned::Incomplete("Headers must be visible ASCII.".into())))?;
+        // HTTP/2 names the host in the request's target, and clients sign it as the header that it stands for.
+        if let Some(authority) = parts
+            .uri
+            .authority()
+            .filter(|_| !parts.headers.contains_key(header::HOST))
+        {
+            headers.push(("host", authority.as_str()));
+        }
         let request = Request {
             method: parts.method.as_str(),
             path: parts.uri.path(),
             query: parts.uri.query().unwrap_or_default(),
-            headers: headers.ok_or_else(|| to_fault(&Unsigned::Incomplete("Headers must be visible ASCII.".into())))?,
+            headers,
         };
         let claim = Claim::of(&request).map_err(|error| to_fault(&error))?;
         let (principal, secret) = self.holder(claim.access_key)?;
