@@ -5,46 +5,58 @@ No cluster runs here: what one would make of them is not shown.
 
 from __future__ import annotations
 
+import re
 import subprocess
 from functools import cache
-from typing import Any
 
 import kubernetes_validate
 import pytest
-import yaml
+from network import may_connect, pod
+from rendered import (
+    APPLICATION,
+    COMPONENT,
+    JOBS,
+    SERVICES,
+    SHAPES,
+    Object,
+    built,
+    containers,
+    of_kind,
+    pods,
+    selects,
+)
 
-from harness.server import REPOSITORY, binary
+from harness.server import binary
 
-CACHE = REPOSITORY / "tests" / ".cache"
-OVERLAYS = ("base", "overlays/dev", "overlays/production")
-SERVICES = ("properties-store", "run-scheduler", "control-plane", "gateway", "worker")
-VERSIONS = ("1.34", "1.35", "1.36", "1.37")
-COMPONENT = "app.kubernetes.io/component"
+VERSIONS = ("1.29", "1.31", "1.33", "1.34", "1.35", "1.36", "1.37")
+NAMESPACE = "treenail"
+PORTS = (4570, 4571, 4572, 4573, 4574)
+# Kubernetes' own name for who answers DNS; these pods have no labels of ours.
+DNS = pod("kube-system", **{"k8s-app": "kube-dns"})
+ADDRESS = re.compile(r"http://(?P<host>[a-z-]+)(\.treenail)?:(?P<port>\d+)")
 
 
 @cache
-def built(overlay: str) -> tuple[dict[str, Any], ...]:
-    """Everything that an overlay comes to."""
-    subprocess.run([REPOSITORY / "tests" / "kubernetes" / "setup.sh", CACHE], check=True)
-    line = [str(CACHE / "kustomize" / "kustomize"), "build", str(REPOSITORY / "deploy" / "kubernetes" / overlay)]
-    text = subprocess.run(line, capture_output=True, text=True, check=True).stdout
-    return tuple(yaml.safe_load_all(text))
+def help_of(command: str) -> str:
+    """What the binary says of one of its services."""
+    return subprocess.run([str(binary()), command, "--help"], capture_output=True, text=True, check=True).stdout
 
 
-def of_kind(overlay: str, *kinds: str) -> list[dict[str, Any]]:
-    return [found for found in built(overlay) if found["kind"] in kinds]
+def calls(objects: tuple[Object, ...]) -> set[tuple[str, str, int]]:
+    """Who is told to call whom, on which port."""
+    return {
+        (name, match["host"], int(match["port"]))
+        for name, template in pods(objects).items()
+        for container in containers(template)
+        for variable in container["env"]
+        if (match := ADDRESS.fullmatch(variable["value"]))
+    }
 
 
-def pods(overlay: str) -> dict[str, dict[str, Any]]:
-    """The pods' templates, by component."""
-    workloads = of_kind(overlay, "Deployment", "StatefulSet")
-    return {workload["metadata"]["name"]: workload["spec"]["template"] for workload in workloads}
-
-
-@pytest.mark.parametrize("overlay", OVERLAYS)
+@pytest.mark.parametrize("shape", [*SHAPES, JOBS])
 @pytest.mark.parametrize("version", VERSIONS)
-def test_all_is_valid_by_the_published_schemas(overlay: str, version: str) -> None:
-    for found in built(overlay):
+def test_all_is_valid_by_the_published_schemas(shape: str, version: str) -> None:
+    for found in built(shape):
         kubernetes_validate.validate(found, version, strict=True)
 
 
@@ -54,107 +66,176 @@ def test_the_check_would_find_a_mistake() -> None:
         kubernetes_validate.validate(broken, VERSIONS[-1], strict=True)
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS)
-def test_pods_are_restricted(overlay: str) -> None:
-    assert set(pods(overlay)) == set(SERVICES)
-    for name, template in pods(overlay).items():
+@pytest.mark.parametrize("shape", SHAPES)
+def test_pods_are_restricted(shape: str) -> None:
+    assert set(pods(built(shape))) == set(SERVICES)
+    for name, template in pods(built(shape)).items():
         spec = template["spec"]
-        assert spec["automountServiceAccountToken"] is False
         assert spec["serviceAccountName"] == name
         assert spec["securityContext"]["runAsNonRoot"] is True
         assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-        for container in spec["containers"]:
+        assert not {"hostNetwork", "hostPID", "hostIPC"} & set(spec)
+        assert not any("hostPath" in volume for volume in spec["volumes"])
+        for container in containers(template):
             context = container["securityContext"]
             assert context["readOnlyRootFilesystem"] is True
             assert context["allowPrivilegeEscalation"] is False
             assert context["capabilities"] == {"drop": ["ALL"]}
+            assert "/tmp" in {mount["mountPath"] for mount in container["volumeMounts"]}
             assert container["resources"]["limits"]["memory"]
             assert container["readinessProbe"]
-    assert {found["metadata"]["namespace"] for found in built(overlay) if found["kind"] != "Namespace"} == {"treenail"}
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS)
-def test_names_and_ports_lead_somewhere(overlay: str) -> None:
-    templates = pods(overlay)
-    for service in of_kind(overlay, "Service"):
-        template = templates[service["spec"]["selector"][COMPONENT]]
-        ports = {port["name"] for container in template["spec"]["containers"] for port in container["ports"]}
-        assert {port["targetPort"] for port in service["spec"]["ports"]} <= ports
-    services = {
-        f"{service['metadata']['name']}:{port['port']}"
-        for service in of_kind(overlay, "Service")
-        for port in service["spec"]["ports"]
-    }
+@pytest.mark.parametrize("shape", [*SHAPES, JOBS])
+def test_all_is_in_a_namespace_that_enforces_it(shape: str) -> None:
+    (namespace,) = of_kind(built(shape), "Namespace")
+    assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+    others = {found["metadata"]["namespace"] for found in built(shape) if found["kind"] != "Namespace"}
+    assert others == {namespace["metadata"]["name"]}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_only_a_worker_that_starts_kubernetes_jobs_has_a_token(shape: str) -> None:
+    assert {account["metadata"]["name"] for account in of_kind(built(shape), "ServiceAccount")} == set(SERVICES)
+    for account in of_kind(built(shape), "ServiceAccount"):
+        assert account["automountServiceAccountToken"] is False
+    holders = {name for name, pod in pods(built(shape)).items() if pod["spec"]["automountServiceAccountToken"]}
+    assert holders == ({"worker"} if shape == "kubernetes-executor" else set())
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_names_and_ports_lead_somewhere(shape: str) -> None:
+    templates = pods(built(shape))
+    reached = set()
+    for service in of_kind(built(shape), "Service"):
+        (template,) = (
+            template
+            for template in templates.values()
+            if selects({"matchLabels": service["spec"]["selector"]}, template["metadata"]["labels"])
+        )
+        ports = {port["name"]: port["containerPort"] for port in template["spec"]["containers"][0]["ports"]}
+        for port in service["spec"]["ports"]:
+            assert ports[port["targetPort"]] == port["port"]
+            reached.add((service["metadata"]["name"], port["port"]))
+    assert {(host, port) for _, host, port in calls(built(shape))} <= reached
     for template in templates.values():
         volumes = {volume["name"] for volume in template["spec"]["volumes"]} | {"data"}
-        for container in template["spec"]["containers"]:
+        for container in containers(template):
             assert {mount["name"] for mount in container["volumeMounts"]} <= volumes
-            urls = [variable["value"] for variable in container["env"] if variable["value"].startswith("http://")]
-            assert {url.removeprefix("http://") for url in urls} <= services
+            numbers = {port["containerPort"] for port in container.get("ports", [])}
+            for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+                if "grpc" in container.get(probe, {}):
+                    assert container[probe]["grpc"]["port"] in numbers
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS)
-def test_policies_let_through_what_is_used_and_nothing_else(overlay: str) -> None:
-    policies = {policy["metadata"]["name"]: policy["spec"] for policy in of_kind(overlay, "NetworkPolicy")}
-    assert policies["default-deny"]["policyTypes"] == ["Ingress", "Egress"]
-    allowed = set()
-    for name in SERVICES:
-        assert policies[name]["podSelector"]["matchLabels"][COMPONENT] == name
-        for rule in policies[name].get("egress", []):
-            for peer in rule["to"]:
-                if "podSelector" in peer:
-                    to = peer["podSelector"]["matchLabels"][COMPONENT]
-                    allowed |= {(name, to, port["port"]) for port in rule["ports"]}
-    used = set()
-    for name, template in pods(overlay).items():
-        for variable in template["spec"]["containers"][0]["env"]:
-            if variable["value"].startswith("http://"):
-                host, port = variable["value"].removeprefix("http://").split(":")
-                used.add((name, host, int(port)))
-    assert allowed == used
-    # What may leave one may enter the other.
-    for sender, receiver, port in used - {("worker", "gateway", 4570)}:
-        admitted = {
-            (peer["podSelector"]["matchLabels"][COMPONENT], entry["port"])
-            for rule in policies[receiver]["ingress"]
-            for peer in rule["from"]
-            if "podSelector" in peer
-            for entry in rule["ports"]
-        }
-        assert receiver == "gateway" or (sender, port) in admitted
+@pytest.mark.parametrize("shape", SHAPES)
+def test_what_selects_pods_selects_those_it_is_named_after(shape: str) -> None:
+    labels = {name: template["metadata"]["labels"] for name, template in pods(built(shape)).items()}
+    for policy in of_kind(built(shape), "NetworkPolicy"):
+        name, selector = policy["metadata"]["name"], policy["spec"]["podSelector"]
+        selected = {workload for workload, found in labels.items() if selects(selector, found)}
+        assert selected == ({name} if name in SERVICES else set(SERVICES))
+    for found in of_kind(built(shape), "PodDisruptionBudget", "Deployment", "StatefulSet"):
+        selected = {name for name in labels if selects(found["spec"]["selector"], labels[name])}
+        assert selected == {found["metadata"]["name"]}
+        # Another application of the same namespace may call a part of it a worker as well.
+        assert found["spec"]["selector"]["matchLabels"][APPLICATION] == "treenail"
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS)
-def test_arguments_and_variables_are_those_of_the_binary(overlay: str) -> None:
-    for template in pods(overlay).values():
-        container = template["spec"]["containers"][0]
-        command, *arguments = container["args"]
-        help_text = subprocess.run(
-            [str(binary()), command, "--help"], capture_output=True, text=True, check=True
-        ).stdout
-        for argument in arguments:
-            assert not argument.startswith("--") or argument in help_text
-        for variable in container["env"]:
-            assert f"[env: {variable['name']}=" in help_text, variable
+@pytest.mark.parametrize("shape", SHAPES)
+def test_policies_let_through_what_is_used_and_nothing_else(shape: str) -> None:
+    seen = {name: pod(NAMESPACE, **template["metadata"]["labels"]) for name, template in pods(built(shape)).items()}
+    allowed = {
+        (sender, receiver, port)
+        for sender in SERVICES
+        for receiver in SERVICES
+        for port in PORTS
+        if sender != receiver and may_connect(built(shape), seen[sender], seen[receiver], port)
+    }
+    assert allowed == calls(built(shape))
+    strangers = [pod("elsewhere"), pod(NAMESPACE), pod("elsewhere", **{APPLICATION: "treenail", COMPONENT: "gateway"})]
+    for stranger in strangers:
+        for name in SERVICES:
+            entered = {port for port in PORTS if may_connect(of_services(shape), stranger, seen[name], port)}
+            is_outside = stranger.namespace != NAMESPACE
+            assert entered == ({4570, 4571} if name == "gateway" and is_outside else set())
+
+
+def of_services(shape: str) -> tuple[Object, ...]:
+    """The policies of the services' namespace; another has none."""
+    return tuple(of_kind(built(shape), "NetworkPolicy"))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_all_can_look_up_names(shape: str) -> None:
+    for template in pods(built(shape)).values():
+        assert may_connect(built(shape), pod(NAMESPACE, **template["metadata"]["labels"]), DNS, 53)
+
+
+def test_jobs_reach_names_and_the_gateway_and_nobody_reaches_jobs() -> None:
+    both = (*built("kubernetes-executor"), *built(JOBS))
+    job = pod("treenail-jobs", **{"job-name": "any"})
+    assert may_connect(both, job, DNS, 53)
+    for name, template in pods(both).items():
+        service = pod(NAMESPACE, **template["metadata"]["labels"])
+        assert {port for port in PORTS if may_connect(both, job, service, port)} == (
+            {4570} if name == "gateway" else set()
+        )
+        assert not any(may_connect(both, service, job, port) for port in (*PORTS, 8080))
+
+
+def test_a_worker_may_start_and_follow_jobs_and_nothing_else() -> None:
+    (role,) = of_kind(built(JOBS), "Role")
+    rights = {(resource, verb) for rule in role["rules"] for resource in rule["resources"] for verb in rule["verbs"]}
+    assert rights == {
+        *(("jobs", verb) for verb in ("create", "get", "list", "watch", "delete")),
+        *(("pods", verb) for verb in ("get", "list", "watch")),
+        ("pods/log", "get"),
+    }
+    (binding,) = of_kind(built(JOBS), "RoleBinding")
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "worker", "namespace": NAMESPACE}]
+    assert binding["roleRef"]["name"] == role["metadata"]["name"]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_arguments_and_variables_are_those_of_the_binary(shape: str) -> None:
+    for template in pods(built(shape)).values():
+        for container in containers(template):
+            command, *arguments = container["args"]
+            for argument in arguments:
+                if argument.startswith("--"):
+                    assert re.search(rf"^ +{re.escape(argument)}\b(?!-)", help_of(command), re.MULTILINE), argument
+            for variable in container["env"]:
+                assert f"[env: {variable['name']}=" in help_of(command), variable
 
 
 def test_dev_asks_for_no_keys_and_the_others_for_nothing_else() -> None:
-    for overlay in OVERLAYS:
-        gateway = pods(overlay)["gateway"]["spec"]["containers"][0]
+    for shape in SHAPES:
+        gateway = pods(built(shape))["gateway"]["spec"]["containers"][0]
         names = {variable["name"] for variable in gateway["env"]}
         is_open = "--insecure" in gateway["args"]
-        assert is_open == (overlay == "overlays/dev")
+        assert is_open == (shape == "overlays/dev")
         assert ("TREENAIL_CREDENTIALS" in names) == (not is_open)
 
 
+def test_a_store_has_one_replica_and_what_scales_names_none() -> None:
+    for shape in SHAPES:
+        for workload in of_kind(built(shape), "StatefulSet"):
+            assert workload["spec"]["replicas"] == 1
+            assert len(workload["spec"]["volumeClaimTemplates"]) == 1
+        for workload in of_kind(built(shape), "Deployment"):
+            assert "replicas" not in workload["spec"]
+
+
 def test_production_scales_what_can_be_scaled() -> None:
-    scaled = {
-        found["spec"]["scaleTargetRef"]["name"] for found in of_kind("overlays/production", "HorizontalPodAutoscaler")
-    }
+    production = built("overlays/production")
+    scaled = {found["spec"]["scaleTargetRef"]["name"] for found in of_kind(production, "HorizontalPodAutoscaler")}
     assert scaled == {"gateway", "worker"}
-    budgets = {found["metadata"]["name"] for found in of_kind("overlays/production", "PodDisruptionBudget")}
-    assert budgets == set(SERVICES)
-    gateway = pods("overlays/production")["gateway"]["spec"]
+    assert {found["metadata"]["name"] for found in of_kind(production, "PodDisruptionBudget")} == set(SERVICES)
+    gateway = pods(production)["gateway"]["spec"]
     # A volume of one node would keep a second gateway from starting.
     assert not any("persistentVolumeClaim" in volume for volume in gateway["volumes"])
-    assert of_kind("overlays/production", "PersistentVolumeClaim") == []
+    assert of_kind(production, "PersistentVolumeClaim") == []
+    for name in scaled:
+        (spread,) = pods(production)[name]["spec"]["topologySpreadConstraints"]
+        assert selects(spread["labelSelector"], pods(production)[name]["metadata"]["labels"])
