@@ -17,6 +17,8 @@ Object = dict[str, Any]
 CACHE = REPOSITORY / "tests" / ".cache"
 MANIFESTS = REPOSITORY / "deploy" / "kubernetes"
 SERVICES = ("properties-store", "run-scheduler", "control-plane", "gateway", "worker")
+# Of Kubernetes, whose published schemas all must meet.
+VERSIONS = ("1.29", "1.31", "1.33", "1.34", "1.35", "1.36", "1.37")
 APPLICATION = "app.kubernetes.io/name"
 COMPONENT = "app.kubernetes.io/component"
 

@@ -18,6 +18,7 @@ from rendered import (
     JOBS,
     SERVICES,
     SHAPES,
+    VERSIONS,
     Object,
     built,
     containers,
@@ -28,7 +29,6 @@ from rendered import (
 
 from harness.server import binary
 
-VERSIONS = ("1.29", "1.31", "1.33", "1.34", "1.35", "1.36", "1.37")
 NAMESPACE = "treenail"
 PORTS = (4570, 4571, 4572, 4573, 4574)
 # Kubernetes' own name for who answers DNS; these pods have no labels of ours.
