@@ -14,6 +14,8 @@ from harness.server import REPOSITORY
 
 CHART = REPOSITORY / "deploy" / "helm" / "treenail"
 JOBS = {"worker": {"kubernetesJobs": {"enabled": True}}}
+# The components of deploy/kubernetes in the chart's words.
+COMPONENTS = {"kubernetes-executor": JOBS, "metrics": {"metrics": {"enabled": True}}}
 
 
 def values_of(name: str) -> dict[str, Any]:
@@ -39,8 +41,7 @@ def installed(shape: str) -> tuple[Object, ...]:
     production = values_of("values-production.yaml")
     if shape == "overlays/production":
         return rendered(production)
-    assert shape == "kubernetes-executor"
-    return rendered(merged(production, JOBS))
+    return rendered(merged(production, COMPONENTS[shape]))
 
 
 def merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

@@ -22,8 +22,9 @@ VERSIONS = ("1.29", "1.31", "1.33", "1.34", "1.35", "1.36", "1.37")
 APPLICATION = "app.kubernetes.io/name"
 COMPONENT = "app.kubernetes.io/component"
 
-# The services as they can be set up. The last is production's with the component that has a Job for each attempt.
-SHAPES = ("base", "overlays/dev", "overlays/production", "kubernetes-executor")
+# The services as they can be set up. The last two are production's with one of the components.
+COMPONENTS = ("kubernetes-executor", "metrics")
+SHAPES = ("base", "overlays/dev", "overlays/production", *COMPONENTS)
 # And the namespace of those Jobs, which has no pods of its own.
 JOBS = "jobs"
 
@@ -32,21 +33,21 @@ JOBS = "jobs"
 def built(shape: str) -> tuple[Object, ...]:
     """Everything that a kustomization comes to."""
     subprocess.run([REPOSITORY / "tests" / "kubernetes" / "setup.sh", CACHE], check=True)
-    folder = with_executor() if shape == "kubernetes-executor" else MANIFESTS / shape
+    folder = with_component(shape) if shape in COMPONENTS else MANIFESTS / shape
     line = [str(CACHE / "kustomize" / "kustomize"), "build", str(folder)]
     text = subprocess.run(line, capture_output=True, text=True, check=True).stdout
     return tuple(yaml.safe_load_all(text))
 
 
-def with_executor() -> Path:
-    """An overlay such as users write, of production and the component."""
-    folder = CACHE / "kubernetes-executor"
+def with_component(name: str) -> Path:
+    """An overlay such as users write, of production and a component."""
+    folder = CACHE / "kustomize-overlays" / name
     folder.mkdir(parents=True, exist_ok=True)
     kustomization = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
         "resources": [os.path.relpath(MANIFESTS / "overlays" / "production", folder)],
-        "components": [os.path.relpath(MANIFESTS / "components" / "kubernetes-executor", folder)],
+        "components": [os.path.relpath(MANIFESTS / "components" / name, folder)],
     }
     (folder / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
     return folder

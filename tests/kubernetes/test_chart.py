@@ -21,7 +21,7 @@ from rendered import SHAPES, VERSIONS, Object, built, containers, of_kind, pods
 OF_HELM = ("app.kubernetes.io/managed-by", "helm.sh/chart")
 KEPT = {"helm.sh/resource-policy": "keep"}
 # What may stand in any order.
-KEYED = {"env": "name", "volumes": "name", "volumeMounts": "mountPath"}
+KEYED = {"env": "name", "ports": "containerPort", "volumes": "name", "volumeMounts": "mountPath"}
 
 
 def normal(found: Object) -> Object:

@@ -134,7 +134,7 @@ def test_what_selects_pods_selects_those_it_is_named_after(shape: str) -> None:
     for policy in of_kind(built(shape), "NetworkPolicy"):
         name, selector = policy["metadata"]["name"], policy["spec"]["podSelector"]
         selected = {workload for workload, found in labels.items() if selects(selector, found)}
-        assert selected == ({name} if name in SERVICES else set(SERVICES))
+        assert selected == ({name} if name in SERVICES else set(SERVICES)), name
     for found in of_kind(built(shape), "PodDisruptionBudget", "Deployment", "StatefulSet"):
         selected = {name for name in labels if selects(found["spec"]["selector"], labels[name])}
         assert selected == {found["metadata"]["name"]}
@@ -170,6 +170,20 @@ def of_services(shape: str) -> tuple[Object, ...]:
 def test_all_can_look_up_names(shape: str) -> None:
     for template in pods(built(shape)).values():
         assert may_connect(built(shape), pod(NAMESPACE, **template["metadata"]["labels"]), DNS, 53)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_metrics_are_in_reach_of_monitoring_alone_and_only_where_asked_for(shape: str) -> None:
+    is_asked_for = shape == "metrics"
+    for template in pods(built(shape)).values():
+        service = pod(NAMESPACE, **template["metadata"]["labels"])
+        (container,) = containers(template)
+        listen = {variable["name"]: variable["value"] for variable in container["env"]}["TREENAIL_ADMIN_LISTEN"]
+        assert listen == ("0.0.0.0:4579" if is_asked_for else "127.0.0.1:4579")
+        assert (4579 in {port["containerPort"] for port in container.get("ports", [])}) == is_asked_for
+        assert may_connect(of_services(shape), pod("monitoring"), service, 4579) == is_asked_for
+        for stranger in (pod("elsewhere"), pod(NAMESPACE, **{APPLICATION: "treenail", COMPONENT: "worker"})):
+            assert not may_connect(of_services(shape), stranger, service, 4579)
 
 
 def test_jobs_reach_names_and_the_gateway_and_nobody_reaches_jobs() -> None:

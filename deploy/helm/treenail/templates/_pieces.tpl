@@ -42,12 +42,23 @@ readOnlyRootFilesystem: true
 capabilities: { drop: [ALL] }
 {{- end }}
 
-{{/* What every service is told. */}}
+{{/* What every service is told; it is given the chart's context. */}}
 {{- define "treenail.environment" -}}
 # A folder of its own, because the volume's belongs to root.
 - { name: TREENAIL_DATA_DIR, value: /data/treenail }
-- { name: TREENAIL_ADMIN_LISTEN, value: "127.0.0.1:4579" }
 - { name: TREENAIL_LOG_FORMAT, value: json }
+{{- if .Values.metrics.enabled }}
+# It asks for no credentials, which the binary wants to hear is meant. A gateway that is told so asks for keys all the same.
+- { name: TREENAIL_ADMIN_LISTEN, value: "0.0.0.0:4579" }
+- { name: TREENAIL_INSECURE, value: "true" }
+{{- else }}
+- { name: TREENAIL_ADMIN_LISTEN, value: "127.0.0.1:4579" }
+{{- end }}
+{{- end }}
+
+{{/* What tells Prometheus of a pod. */}}
+{{- define "treenail.scraped" -}}
+annotations: { prometheus.io/scrape: "true", prometheus.io/port: "4579" }
 {{- end }}
 
 {{/* One pod of a part a node, where that can be had. */}}

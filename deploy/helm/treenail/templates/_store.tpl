@@ -45,6 +45,9 @@ spec:
     metadata:
       labels:
         {{- include "treenail.podLabels" .name | nindent 8 }}
+      {{- if .root.Values.metrics.enabled }}
+      {{- include "treenail.scraped" . | nindent 6 }}
+      {{- end }}
     spec:
       securityContext:
         {{- include "treenail.podSecurity" . | nindent 8 }}
@@ -67,12 +70,15 @@ spec:
             - {{ . | quote }}
             {{- end }}
           env:
-            {{- include "treenail.environment" . | nindent 12 }}
+            {{- include "treenail.environment" .root | nindent 12 }}
             {{- range $name, $address := .calls }}
             - { name: {{ $name }}, value: {{ $address | quote }} }
             {{- end }}
           ports:
             - { name: grpc, containerPort: {{ .port }} }
+            {{- if .root.Values.metrics.enabled }}
+            - { name: metrics, containerPort: 4579 }
+            {{- end }}
           securityContext:
             {{- include "treenail.containerSecurity" . | nindent 12 }}
           resources:
