@@ -9,7 +9,7 @@
 #   tests/run.sh python     python/awsglue and the linting of all Python code
 #   tests/run.sh proto      the contract's lint, and that it breaks no released one
 #   tests/run.sh e2e [...]  the end-to-end tests; further arguments go to pytest
-#   tests/run.sh kubernetes the manifests, with kustomize and the published schemas; on Debian, and not part of the rest
+#   tests/run.sh kubernetes the manifests and the chart, with kustomize and Helm's engine; on Debian, and not part of the rest
 #   tests/run.sh compose    docker-compose.yml and the images on a real Docker Engine; as root, and not part of the rest
 set -euo pipefail
 

@@ -160,6 +160,14 @@ def test_gateways_scale_where_s3_is_elsewhere() -> None:
     assert [found["metadata"]["name"] for found in of_kind(rendered(values), "HorizontalPodAutoscaler")] == ["gateway"]
 
 
+def test_workers_become_fewer_only_where_that_is_asked_for() -> None:
+    for shrink in (False, True):
+        values = {"worker": {"autoscaling": {"enabled": True, "shrink": shrink}}}
+        (scaler,) = of_kind(rendered(values), "HorizontalPodAutoscaler")
+        assert (scaler["spec"]["behavior"]["scaleDown"].get("selectPolicy") == "Disabled") == (not shrink)
+        kubernetes_validate.validate(scaler, VERSIONS[0], strict=True)
+
+
 def test_the_schema_says_something_of_every_value() -> None:
     schema = json.loads((CHART / "values.schema.json").read_text())
     jsonschema.Draft7Validator.check_schema(schema)
