@@ -20,4 +20,4 @@ mod serve;
 pub use access::Access;
 pub use backends::Backends;
 pub use s3::{Error as S3Error, S3};
-pub use serve::{Config, Deps, Error, serve};
+pub use serve::{Config, Deps, Error, Ports, serve};

@@ -5,12 +5,15 @@ use std::{future::Future, io, sync::Arc};
 use hyper::{Request, body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto, graceful::GracefulShutdown},
+    server::{
+        conn::auto,
+        graceful::{GracefulShutdown, Watcher},
+    },
 };
-use tokio::{net::TcpListener, sync::Semaphore, task::JoinSet};
+use tokio::{sync::Semaphore, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use treenail_aws_json::{Schema, SchemaError};
-use treenail_rpc::{Entropy, serve_grpc};
+use treenail_rpc::{Entropy, Listener, listener::Opened, serve_grpc};
 
 use crate::{
     access::Access,
@@ -44,6 +47,17 @@ pub struct Deps {
     pub access: Access,
 }
 
+/// The ports of a gateway.
+#[derive(Debug)]
+pub struct Ports {
+    /// Where AWS JSON and S3 are answered.
+    pub http: Listener,
+    /// Another such port, for the jobs of a worker in this process.
+    pub http_of_jobs: Option<Listener>,
+    /// Where gRPC is answered.
+    pub grpc: Listener,
+}
+
 /// Why the gateway does not run.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -55,7 +69,7 @@ pub enum Error {
     Grpc(#[from] treenail_rpc::server::Error),
 }
 
-/// Serves both ports until `shutdown` completes and the requests in flight are answered.
+/// Serves its ports until `shutdown` completes and the requests in flight are answered.
 ///
 /// # Errors
 ///
@@ -63,8 +77,7 @@ pub enum Error {
 pub async fn serve(
     config: Config,
     deps: Deps,
-    http: TcpListener,
-    grpc_listener: TcpListener,
+    ports: Ports,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), Error> {
     let guard = Guard {
@@ -83,17 +96,22 @@ pub async fn serve(
     };
     let stop = CancellationToken::new();
     let services = grpc::services();
-    let grpc = serve_grpc(grpc_listener, routes, &services, stop.clone().cancelled_owned());
-    let http = serve_http(edge, http, stop.clone());
+    let grpc = serve_grpc(ports.grpc, routes, &services, stop.clone().cancelled_owned());
+    let http_of_jobs = async {
+        if let Some(listener) = ports.http_of_jobs {
+            serve_http(edge.clone(), listener, stop.clone()).await;
+        }
+    };
+    let http = serve_http(edge.clone(), ports.http, stop.clone());
     let stopping = async {
         shutdown.await;
         stop.cancel();
     };
-    let (grpc, (), ()) = tokio::join!(grpc, http, stopping);
+    let (grpc, (), (), ()) = tokio::join!(grpc, http, http_of_jobs, stopping);
     Ok(grpc?)
 }
 
-async fn serve_http(edge: Edge, listener: TcpListener, stop: CancellationToken) {
+async fn serve_http(edge: Edge, listener: Listener, stop: CancellationToken) {
     let free = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
@@ -102,10 +120,10 @@ async fn serve_http(edge: Edge, listener: TcpListener, stop: CancellationToken) 
             () = stop.cancelled() => break,
             permit = Arc::clone(&free).acquire_owned() => permit,
         };
-        let stream = tokio::select! {
+        let opened = tokio::select! {
             () = stop.cancelled() => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok(opened) => opened,
                 Err(error) => {
                     cannot_accept(&error).await;
                     continue;
@@ -113,17 +131,9 @@ async fn serve_http(edge: Edge, listener: TcpListener, stop: CancellationToken) 
             },
             Some(_) = connections.join_next() => continue,
         };
-        // Small answers are not held back; where that cannot be had, they come a little later.
-        let _slower = stream.set_nodelay(true);
-        let edge = edge.clone();
-        let service = service_fn(move |request: Request<Incoming>| {
-            let edge = edge.clone();
-            async move { Ok::<_, std::convert::Infallible>(edge.answer(request).await) }
-        });
-        let connection = builder().serve_connection(TokioIo::new(stream), service).into_owned();
-        let connection = graceful.watch(connection);
+        let (edge, watcher) = (edge.clone(), graceful.watcher());
         connections.spawn(async move {
-            if let Err(error) = connection.await {
+            if let Err(error) = converse(edge, opened, watcher).await {
                 tracing::debug!(%error, "a connection broke");
             }
             drop(permit);
@@ -132,6 +142,21 @@ async fn serve_http(edge: Edge, listener: TcpListener, stop: CancellationToken) 
     if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
         tracing::warn!("requests outlived the drain and are cut");
     }
+}
+
+/// Answers what comes over one connection.
+async fn converse(
+    edge: Edge,
+    opened: Opened,
+    watcher: Watcher,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let stream = opened.ready().await?;
+    let service = service_fn(move |request: Request<Incoming>| {
+        let edge = edge.clone();
+        async move { Ok::<_, std::convert::Infallible>(edge.answer(request).await) }
+    });
+    let connection = builder().serve_connection(TokioIo::new(stream), service).into_owned();
+    watcher.watch(connection).await
 }
 
 fn builder() -> auto::Builder<TokioExecutor> {

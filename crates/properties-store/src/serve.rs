@@ -2,12 +2,11 @@
 
 use std::future::Future;
 
-use tokio::net::TcpListener;
 use treenail_proto::{
     glue::v1::run_properties_service_server::SERVICE_NAME as RUN_PROPERTIES_SERVICE,
     internal::v1::seed_service_server::SERVICE_NAME as SEED_SERVICE,
 };
-use treenail_rpc::{serve_grpc, server};
+use treenail_rpc::{Listener, serve_grpc, server};
 
 use crate::{config::Config, service::Service, store::Store};
 
@@ -32,7 +31,7 @@ pub fn build<S: Store>(config: Config, deps: Deps<S>) -> Service<S> {
 /// As [`serve_grpc`].
 pub async fn serve<S: Store>(
     service: Service<S>,
-    listener: TcpListener,
+    listener: Listener,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), server::Error> {
     serve_grpc(listener, service.routes(), SERVICES, shutdown).await

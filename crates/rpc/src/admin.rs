@@ -1,10 +1,11 @@
 //! What only operators ask a process: whether it lives, whether it is ready, and its metrics.
 //!
-//! It has a port of its own, so that nothing of it is ever in reach of those who use the API.
+//! It has a port of its own, so that nothing of it is ever in reach of those who use the API. Beyond loopback the metrics take
+//! a token; that a process lives and is ready is told to everybody, since probes have none.
 
 use std::{convert::Infallible, future::Future, sync::Arc};
 
-use http::{Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::{
     body::{Bytes, Incoming},
@@ -14,6 +15,8 @@ use hyper::{
 use hyper_util::rt::{TokioIo, TokioTimer};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::{net::TcpListener, sync::Semaphore, task::JoinSet, time::Duration};
+
+use crate::guard::{self, Tokens};
 
 /// How many connections are served at once; a scraper and a few probes need less.
 const CONNECTIONS_MAX: usize = 32;
@@ -30,7 +33,11 @@ const SIZES: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 
 /// The metrics of this process; without them, recording one costs a look at an empty place.
 #[derive(Clone)]
-pub struct Metrics(PrometheusHandle);
+pub struct Metrics {
+    gathered: PrometheusHandle,
+    /// Who is told; everybody where there are none.
+    tokens: Option<Tokens>,
+}
 
 impl std::fmt::Debug for Metrics {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -39,22 +46,27 @@ impl std::fmt::Debug for Metrics {
 }
 
 impl Metrics {
-    /// Begins to gather the metrics of this process.
+    /// Begins to gather the metrics of this process, for the holders of a token or, without any, for everybody.
     ///
     /// # Errors
     /// When they are gathered already.
-    pub fn install() -> Result<Metrics, BuildError> {
-        let handle = PrometheusBuilder::new()
+    pub fn install(tokens: Option<Tokens>) -> Result<Metrics, BuildError> {
+        let gathered = PrometheusBuilder::new()
             .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
             .set_buckets_for_metric(Matcher::Suffix("_size".to_owned()), &SIZES)?
             .install_recorder()?;
-        Ok(Metrics(handle))
+        Ok(Metrics { gathered, tokens })
+    }
+
+    /// Whether whoever sent these headers is told.
+    fn is_for(&self, headers: &HeaderMap) -> bool {
+        self.tokens.as_ref().is_none_or(|tokens| guard::says(headers, tokens))
     }
 
     /// All metrics, in the text form of Prometheus.
     #[must_use]
     pub fn render(&self) -> String {
-        self.0.render()
+        self.gathered.render()
     }
 }
 
@@ -78,7 +90,7 @@ pub async fn serve<R>(
         let accepted = tokio::select! {
             () = &mut shutdown => return,
             _ = upkeep.tick() => {
-                metrics.0.run_upkeep();
+                metrics.gathered.run_upkeep();
                 continue;
             }
             Some(_) = connections.join_next() => continue,
@@ -120,6 +132,9 @@ where
         (&Method::GET, "/healthz") => text(StatusCode::OK, json, r#"{"status":"ok"}"#),
         (&Method::GET, "/readyz") if is_ready().await => text(StatusCode::OK, json, r#"{"status":"ready"}"#),
         (&Method::GET, "/readyz") => text(StatusCode::SERVICE_UNAVAILABLE, json, r#"{"status":"not ready"}"#),
+        (&Method::GET, "/metrics") if !metrics.is_for(request.headers()) => {
+            text(StatusCode::UNAUTHORIZED, json, r#"{"status":"this takes a token"}"#)
+        }
         (&Method::GET, "/metrics") => text(StatusCode::OK, "text/plain; version=0.0.4", metrics.render()),
         _ => text(StatusCode::NOT_FOUND, json, r#"{"status":"there is nothing here"}"#),
     }

@@ -1,19 +1,25 @@
 //! Where a client sends its calls; a server in this process and one far away are the same type.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, io};
 
-use http::{Request, Response, Uri};
+use http::{Request, Response, Uri, header::AUTHORIZATION};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+use tokio_util::either::Either;
 use tonic::{
     Status,
     body::Body,
     service::Routes,
     transport::{self, Endpoint},
 };
-use tower::{ServiceBuilder, util::BoxCloneSyncService};
+use tower::{ServiceBuilder, service_fn, util::BoxCloneSyncService};
 
 use crate::{
     deadline::DeadlineLayer,
+    guard::Token,
     limits::{CONNECT_TIMEOUT, KEEP_ALIVE_INTERVAL, KEEP_ALIVE_TIMEOUT},
+    tls::ClientTls,
 };
 
 /// Where a client sends its calls: a connection to another process, or a server in this one.
@@ -25,26 +31,74 @@ use crate::{
 /// the future of a generated client over a boxed error is not `Send` in the eyes of the compiler.)
 pub type Channel = BoxCloneSyncService<Request<Body>, Response<Body>, Status>;
 
+/// By what a process proves itself to another one, and whom it believes.
+#[derive(Clone, Debug, Default)]
+pub struct Credentials {
+    /// How `https://` endpoints are spoken to; without it they cannot be.
+    pub tls: Option<ClientTls>,
+    /// What is said with each call.
+    pub token: Option<Token>,
+}
+
+/// A channel to another process that asks for no credentials, over a connection that is not encrypted.
+///
+/// As [`connect_as`].
+#[must_use]
+pub fn connect(endpoint: Uri) -> Channel {
+    connect_as(endpoint, Credentials::default())
+}
+
 /// A channel to another process.
 ///
 /// Connects with the first call and again whenever the connection broke, so the other process may start later. Call it
 /// within a tokio runtime. An endpoint without scheme or host fails with the first call, as an unreachable one does.
 #[must_use]
-pub fn connect(endpoint: Uri) -> Channel {
+pub fn connect_as(endpoint: Uri, credentials: Credentials) -> Channel {
+    let Credentials { tls, token } = credentials;
+    let open = service_fn(move |endpoint: Uri| {
+        let tls = tls.clone();
+        async move { open(&endpoint, tls.as_ref()).await.map(TokioIo::new) }
+    });
     let connection = Endpoint::from(endpoint)
         .connect_timeout(CONNECT_TIMEOUT)
-        .tcp_nodelay(true)
         // A peer that vanished without a word is noticed, also while no call is open.
         .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
         .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
         .keep_alive_while_idle(true)
-        .connect_lazy();
+        .connect_with_connector_lazy(open);
+    let token = token.map(|token| token.header());
     ServiceBuilder::new()
         .layer_fn(BoxCloneSyncService::new)
         // Also tells the server, which stops working on what nobody waits for.
         .layer(DeadlineLayer::telling_server())
         .map_err(|error: transport::Error| Status::from_error(error.into()))
+        .map_request(move |mut request: Request<Body>| {
+            if let Some(token) = &token {
+                request.headers_mut().insert(AUTHORIZATION, token.clone());
+            }
+            request
+        })
         .service(connection)
+}
+
+/// Opens a connection to where an endpoint says.
+async fn open(endpoint: &Uri, tls: Option<&ClientTls>) -> io::Result<Either<TcpStream, TlsStream<TcpStream>>> {
+    let refuse = |why: &str| io::Error::new(io::ErrorKind::InvalidInput, format!("{endpoint} {why}"));
+    let host = endpoint.host().ok_or_else(|| refuse("names no host"))?;
+    let is_encrypted = match endpoint.scheme_str() {
+        Some("https") => true,
+        Some("http") => false,
+        _ => return Err(refuse("is neither http:// nor https://")),
+    };
+    let port = endpoint.port_u16().unwrap_or(if is_encrypted { 443 } else { 80 });
+    let stream = TcpStream::connect((host.trim_start_matches('[').trim_end_matches(']'), port)).await?;
+    // Calls are small; they must not wait for one another's acknowledgement.
+    stream.set_nodelay(true)?;
+    if !is_encrypted {
+        return Ok(Either::Left(stream));
+    }
+    let tls = tls.ok_or_else(|| refuse("takes certificates, and none are configured"))?;
+    Ok(Either::Right(tls.connect(host, stream).await?))
 }
 
 /// A channel to a server in this process, without a socket: the call is a function call.

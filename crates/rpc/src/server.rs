@@ -5,13 +5,15 @@ mod reflection;
 
 use std::future::Future;
 
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::{service::Routes, transport};
 use tonic_health::{ServingStatus, server::HealthReporter};
-use tower::{ServiceBuilder, limit::GlobalConcurrencyLimitLayer, load_shed::LoadShedLayer};
+use tower::{
+    BoxError, ServiceBuilder, filter::FilterLayer, limit::GlobalConcurrencyLimitLayer, load_shed::LoadShedLayer,
+};
 
-use crate::{deadline::DeadlineLayer, limits};
+use self::connections::Peer;
+use crate::{deadline::DeadlineLayer, guard::Guard, limits, listener::Listener};
 
 /// Why a server ended other than by being told to.
 #[derive(Debug, thiserror::Error)]
@@ -33,11 +35,13 @@ pub enum Error {
 /// # Errors
 /// When the server cannot go on.
 pub async fn serve_grpc(
-    listener: TcpListener,
+    listener: impl Into<Listener>,
     routes: Routes,
     services: &[&str],
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), Error> {
+    let listener = listener.into();
+    let guard = listener.guard().clone();
     let (health, health_service) = tonic_health::server::health_reporter();
     report(&health, services, ServingStatus::Serving).await;
     let routes = reflection::add(routes, services)?.add_service(health_service);
@@ -49,6 +53,7 @@ pub async fn serve_grpc(
                 // More than we can work on is refused at once rather than queued.
                 .layer(LoadShedLayer::new())
                 .layer(GlobalConcurrencyLimitLayer::new(limits::CALLS_IN_FLIGHT_MAX))
+                .layer(FilterLayer::new(move |request| admit(&guard, request)))
                 // A caller that is gone, or patient beyond reason, does not hold a call open.
                 .layer(DeadlineLayer::watching())
                 .into_inner(),
@@ -68,6 +73,13 @@ pub async fn serve_grpc(
             Ok(())
         }
     }
+}
+
+/// Lets a request in or turns it away, as the port's guard says.
+fn admit<B>(guard: &Guard, request: http::Request<B>) -> Result<http::Request<B>, BoxError> {
+    let is_proven = request.extensions().get::<Peer>().is_some_and(|peer| peer.is_proven);
+    guard.admit(request.uri().path(), request.headers(), is_proven)?;
+    Ok(request)
 }
 
 async fn report(health: &HealthReporter, services: &[&str], status: ServingStatus) {

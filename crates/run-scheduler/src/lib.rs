@@ -25,4 +25,4 @@ pub use codec::Malformed;
 pub use config::Config;
 pub use error::Error;
 pub use scheduler::Fatal;
-pub use serve::{Deps, SERVICES, Service, build};
+pub use serve::{Deps, SERVICES, Service, WORKER_SERVICES, build};

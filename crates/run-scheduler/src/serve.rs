@@ -42,6 +42,9 @@ pub const SERVICES: &[&str] = &[
     "treenail.worker.v1.WorkerService",
 ];
 
+/// Those of them that workers call.
+pub const WORKER_SERVICES: &[&str] = &["treenail.worker.v1.WorkerService"];
+
 /// What the run-scheduler works with.
 #[derive(Debug)]
 pub struct Deps<'a, S> {
@@ -131,7 +134,18 @@ impl<S: Store> Service<S> {
             .add_service(limited!(BookmarkServiceServer))
             .add_service(limited!(PlanServiceServer))
             .add_service(limited!(SchedulerClockServiceServer))
-            .add_service(limited!(WorkerServiceServer))
+            .add_service(self.worker_service())
+    }
+
+    /// The routes of [`WORKER_SERVICES`] alone.
+    pub fn worker_routes(&self) -> Routes {
+        Routes::new(self.worker_service())
+    }
+
+    fn worker_service(&self) -> WorkerServiceServer<Api<S>> {
+        WorkerServiceServer::new(self.api.clone())
+            .max_decoding_message_size(GRPC_MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(GRPC_MESSAGE_BYTES_MAX)
     }
 
     /// Reads what has not ended and runs it, until it is asked to end.

@@ -8,8 +8,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 use treenail_rpc::telemetry::LogFormat;
 
 pub(crate) use self::arguments::{
-    Access, Admin, ControlPlane, Demo, Front, Gateway, JobKeyFile, Jobs, PropertiesStore, RunScheduler, Serve, Target,
-    Worker,
+    Access, Admin, ControlPlane, Demo, Front, Gateway, JobKeyFile, Jobs, Peer, PropertiesStore, RunScheduler, Serve,
+    Target, Tls, Worker, WorkerToken,
 };
 
 /// Runs AWS Glue workflows anywhere.
@@ -51,17 +51,17 @@ impl From<Format> for LogFormat {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run all services in one process, with the embedded store
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// Run the gateway alone
-    Gateway(Gateway),
+    Gateway(Box<Gateway>),
     /// Run the control-plane alone
-    ControlPlane(ControlPlane),
+    ControlPlane(Box<ControlPlane>),
     /// Run the run-scheduler alone
-    RunScheduler(RunScheduler),
+    RunScheduler(Box<RunScheduler>),
     /// Run the properties-store alone
-    PropertiesStore(PropertiesStore),
+    PropertiesStore(Box<PropertiesStore>),
     /// Run a worker alone
-    Worker(Worker),
+    Worker(Box<Worker>),
     /// Start a server, run an example on it and show what it did
     Demo(Demo),
     /// Make, list and revoke the keys of a file
@@ -84,6 +84,22 @@ pub(crate) enum Command {
         path: PathBuf,
         #[command(flatten)]
         target: Target,
+    },
+    /// Make an authority of this installation's own, and certificates by which its services prove themselves
+    Certificates {
+        /// Where they go: ca.crt, ca.key, and a folder a service with tls.crt, tls.key and ca.crt.
+        ///
+        /// An authority that is there is kept, and its certificates are made anew
+        folder: PathBuf,
+        /// The services: each name is also a host that its certificate is for
+        #[arg(default_values = ["gateway", "control-plane", "run-scheduler", "properties-store", "worker"])]
+        names: Vec<String>,
+        /// Another host that the certificates are for, beside localhost, 127.0.0.1 and ::1
+        #[arg(long = "host")]
+        hosts: Vec<String>,
+        /// For how many days the certificates count
+        #[arg(long, default_value_t = 365, value_parser = clap::value_parser!(u16).range(1..=3650))]
+        days: u16,
     },
     /// Start a workflow and follow it until it ends; exits with 0 when all went well, else with 1
     Run {

@@ -1,5 +1,7 @@
 //! The server, as commands reach it.
 
+use std::error::Error;
+
 use anyhow::Context as _;
 use tonic::{
     Request, Status,
@@ -45,7 +47,7 @@ impl Target {
         let account = self.account.as_deref().or(key).unwrap_or(&default.account);
         let region = self.region.as_deref().unwrap_or(&default.region);
         let scope = Scope::parse(account, region).context("cannot use this account and region")?;
-        let mut client = Client::new(treenail_rpc::connect(self.grpc_endpoint.clone()), scope);
+        let mut client = Client::new(self.connect()?, scope);
         if let (Some(key), Some(secret)) = (&self.access_key, &self.secret_key)
             && key.starts_with(OWN_KEYS)
         {
@@ -109,11 +111,17 @@ pub(crate) struct Failed {
     message: String,
 }
 
+/// What lies at the bottom of an error, such as a certificate that nobody vouches for.
+fn root_cause(error: &dyn Error) -> Option<&dyn Error> {
+    std::iter::successors(error.source(), |cause| (*cause).source()).last()
+}
+
 impl From<Status> for Failed {
     fn from(status: Status) -> Self {
         let Fault { reason, message } = Fault::from_status(&status);
         let message = if status.code() == tonic::Code::Unavailable {
-            format!("the server cannot be reached: is `treenail serve` running? {message}")
+            let cause = root_cause(&status).map_or(message, |cause| cause.to_string());
+            format!("the server cannot be reached: is `treenail serve` running? {cause}")
         } else {
             message
         };

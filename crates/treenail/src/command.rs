@@ -1,6 +1,7 @@
 //! The commands that use a server.
 
 pub(crate) mod apply;
+pub(crate) mod certificates;
 pub(crate) mod clock;
 pub(crate) mod demo;
 pub(crate) mod diff;

@@ -4,13 +4,14 @@ mod access;
 pub(crate) mod admin;
 pub(crate) mod all_in_one;
 pub(crate) mod split;
+mod trust;
 
 use std::{fs, net::SocketAddr, path::Path, sync::Arc};
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
-use treenail_gateway::{Backends, S3};
-use treenail_rpc::{Clock, Entropy};
+use treenail_gateway::{Backends, Ports, S3};
+use treenail_rpc::{Clock, Entropy, Listener, tls};
 use treenail_sigv4::JobKey;
 use treenail_storage::sqlite::OnFatal;
 
@@ -44,13 +45,27 @@ async fn bind(address: SocketAddr, is_safe: bool) -> anyhow::Result<TcpListener>
     if !address.ip().is_loopback() && !is_safe {
         let message = format!(
             "{address} is not on loopback, and no credentials are checked: whoever reaches it could run code here. \
-             Listen on 127.0.0.1, give a gateway --credentials, or say --insecure"
+             Listen on 127.0.0.1, give a gateway --credentials, a service --peer-cert, the port of workers \
+             --worker-token-file, an admin port --admin-token-file, or say --insecure"
         );
         return Err(Refused(message).into());
     }
     TcpListener::bind(address)
         .await
         .with_context(|| format!("cannot listen on {address}"))
+}
+
+impl Front {
+    /// Takes the public ports.
+    async fn bind(&self) -> anyhow::Result<Ports> {
+        let http = bind(self.listen, self.is_safe()).await?;
+        let grpc = bind(self.grpc_listen, self.is_safe()).await?;
+        Ok(Ports {
+            http: Listener::new(http, self.tls.open(tls::HTTP)?),
+            http_of_jobs: None,
+            grpc: Listener::new(grpc, self.tls.open(tls::GRPC)?),
+        })
+    }
 }
 
 /// What a gateway is told, and works with; its S3 is below the folder.

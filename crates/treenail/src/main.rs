@@ -71,13 +71,19 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         // The large futures live on the heap.
         Command::Serve(arguments) => Box::pin(compose::all_in_one::run(&arguments, file)).await?,
-        Command::Gateway(arguments) => compose::split::gateway(&arguments).await?,
-        Command::ControlPlane(arguments) => compose::split::control_plane(&arguments, file).await?,
-        Command::RunScheduler(arguments) => compose::split::run_scheduler(&arguments, file).await?,
+        Command::Gateway(arguments) => Box::pin(compose::split::gateway(&arguments)).await?,
+        Command::ControlPlane(arguments) => Box::pin(compose::split::control_plane(&arguments, file)).await?,
+        Command::RunScheduler(arguments) => Box::pin(compose::split::run_scheduler(&arguments, file)).await?,
         Command::PropertiesStore(arguments) => compose::split::properties_store(&arguments, file).await?,
         Command::Worker(arguments) => compose::split::worker(&arguments).await?,
         Command::Demo(arguments) => return Box::pin(command::demo::run(&arguments, file)).await,
         Command::Keys { step, credentials } => command::keys::run(credentials.as_deref(), &step)?,
+        Command::Certificates {
+            folder,
+            names,
+            hosts,
+            days,
+        } => command::certificates::run(&folder, &names, &hosts, days)?,
         Command::Healthcheck { admin_listen } => return command::healthcheck::run(admin_listen).await,
         Command::Apply { path, target } => command::apply::run(&target.client()?, &path).await?,
         Command::Run {

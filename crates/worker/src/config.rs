@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use tokio::sync::watch;
 use treenail_proto::worker::v1::JobTask;
-use treenail_rpc::{Channel, Entropy};
+use treenail_rpc::{
+    Channel, Entropy,
+    tls::{self, ClientTls},
+};
 use treenail_sigv4::JobKey;
 
 use crate::process::{self, Bounds};
@@ -28,6 +31,9 @@ pub struct Config {
     pub aws_endpoint_url: String,
     /// Where S3 is, for scripts and for fetching them; `None` when it is at `aws_endpoint_url`.
     pub s3_endpoint_url: Option<String>,
+    /// Who vouches for the gateway and for S3, where they are spoken to over `https://` and it is nobody that the machine
+    /// trusts by itself.
+    pub authority: Option<Authority>,
     /// What the credentials of jobs follow from, where the gateway checks them; it has the same.
     pub job_key: Option<JobKey>,
     /// Whether scripts and files may be fetched from `http://` and `https://` addresses.
@@ -38,6 +44,26 @@ pub struct Config {
     pub script_environment: BTreeMap<String, String>,
     /// How much and how long anything may be.
     pub limits: Limits,
+}
+
+/// Who vouches for servers.
+#[derive(Clone, Debug)]
+pub struct Authority {
+    /// The file of its certificates, in PEM: scripts get it as `AWS_CA_BUNDLE`.
+    pub bundle: PathBuf,
+    /// How the worker itself speaks to servers that it vouches for.
+    pub tls: ClientTls,
+}
+
+impl Authority {
+    /// The authority whose certificates a file holds.
+    ///
+    /// # Errors
+    /// When the file cannot be read or holds none.
+    pub fn open(bundle: PathBuf) -> Result<Self, tls::Error> {
+        let tls = ClientTls::open(None, Some(bundle.clone()), tls::HTTP1)?;
+        Ok(Self { bundle, tls })
+    }
 }
 
 /// Eight slots, `python3`, nothing from the network but S3, and the gateway on loopback.
@@ -51,6 +77,7 @@ impl Default for Config {
             awsglue_path: PathBuf::from("python"),
             aws_endpoint_url: "http://127.0.0.1:4566".to_owned(),
             s3_endpoint_url: None,
+            authority: None,
             job_key: None,
             allow_http: false,
             installer_environment: BTreeMap::new(),

@@ -51,7 +51,8 @@ impl Fetcher<'_> {
             if bucket.is_empty() || key.is_empty() {
                 return Err("an S3 location is s3://bucket/key".to_owned());
             }
-            return get::get(self.s3_request(bucket, key)?, bytes_max).await;
+            let own = self.config.authority.as_ref().map(|authority| &authority.tls);
+            return get::get(self.s3_request(bucket, key)?, own, bytes_max).await;
         }
         if location.starts_with("http://") || location.starts_with("https://") {
             return self.fetch_http(location, bytes_max).await;
@@ -77,7 +78,7 @@ impl Fetcher<'_> {
         let request = Request::get(uri)
             .body(Empty::new())
             .map_err(|error| error.to_string())?;
-        get::get(request, bytes_max).await
+        get::get(request, None, bytes_max).await
     }
 
     fn s3_request(&self, bucket: &str, key: &str) -> Result<get::Get, String> {

@@ -15,7 +15,7 @@ mod session;
 mod start;
 mod task;
 
-pub use config::{Config, Deps, Limits};
+pub use config::{Authority, Config, Deps, Limits};
 pub use session::Started;
 pub use start::{Error, run, run_with};
 pub use task::Execute;

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import subprocess
-import sys
 from pathlib import Path
 
 from . import wire
+from .binary import REPOSITORY, binary, clean_environment
+from .certificates import Installation
 from .waiting import eventually
 
-REPOSITORY = Path(__file__).resolve().parents[3]
+__all__ = ["ALL_IN_ONE", "OPERATOR", "REPOSITORY", "SPLIT", "Server", "binary", "clean_environment", "free_port"]
+
 ALL_IN_ONE = "all-in-one"
 SPLIT = "split"
 
@@ -20,27 +21,6 @@ SPLIT = "split"
 OPERATOR = "000000000000"
 
 STOP_SECONDS = 30.0
-
-# Variables of this shell's that must not reach a server: they would change what it does.
-_FOREIGN = ("AWS_", "TREENAIL_", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "PYTHON", "RUST_LOG")
-
-
-def binary() -> Path:
-    """Finds the binary: `TREENAIL_BIN`, or the debug build."""
-    named = os.environ.get("TREENAIL_BIN")
-    target = Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target"))
-    path = Path(named) if named else target / "debug" / "treenail"
-    assert path.is_file(), f"{path} is not there: cargo build -p treenail"
-    return path
-
-
-def clean_environment() -> dict[str, str]:
-    """Gives this process's environment without what would change a server, with the tests' Python first."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
-    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
-    # Whatever a job's boto3 might ask for besides the server's own endpoint is not there.
-    environment["AWS_EC2_METADATA_DISABLED"] = "true"
-    return environment
 
 
 def free_port() -> int:
@@ -64,7 +44,10 @@ class Server:
         manual_clock: bool = False,
         environment: dict[str, str] | None = None,
         prefix: tuple[str, ...] = (),
+        trust: Installation | None = None,
     ) -> None:
+        # With it, everything is encrypted, services prove themselves to each other, and workers say a token.
+        self.trust = trust
         self.environment = environment or {}
         self.prefix = prefix
         self.shape = shape
@@ -84,7 +67,7 @@ class Server:
     @property
     def endpoint(self) -> str:
         """Where AWS's clients go."""
-        return f"http://127.0.0.1:{self._http}"
+        return f"{self._scheme}://127.0.0.1:{self._http}"
 
     @property
     def grpc_target(self) -> str:
@@ -161,7 +144,7 @@ class Server:
         front = ["--listen", f"127.0.0.1:{self._http}", "--grpc-listen", f"127.0.0.1:{self._grpc}"]
         if self.shape == ALL_IN_ONE:
             return {"serve": [*self._data("serve"), *front, *clock]}
-        url = {name: f"--{name}=http://127.0.0.1:{port}" for name, port in self._inner.items()}
+        url = {name: f"--{name}={self._scheme}://127.0.0.1:{port}" for name, port in self._inner.items()}
         listen = {name: ["--listen", f"127.0.0.1:{port}"] for name, port in self._inner.items()}
         control, scheduler, properties = "control-plane", "run-scheduler", "properties-store"
         return {
@@ -172,13 +155,25 @@ class Server:
             "worker": [*self._data("worker"), url[scheduler], "--endpoint-url", self.endpoint],
         }
 
+    @property
+    def _scheme(self) -> str:
+        return "https" if self.trust else "http"
+
+    @property
+    def scheduler_target(self) -> str:
+        """Where the run-scheduler answers workers and other services, where it is a process of its own."""
+        return f"127.0.0.1:{self._inner['run-scheduler']}"
+
+    def _trust(self, name: str) -> list[str]:
+        return self.trust.arguments(name) if self.trust else []
+
     def _data(self, name: str) -> list[str]:
         return ["--data-dir", str(self.data_dir / name)]
 
     def _spawn(self, name: str, arguments: list[str]) -> subprocess.Popen[bytes]:
         with self._log_path(name).open("ab") as log:
             return subprocess.Popen(
-                [*self.prefix, str(binary()), name, *arguments, *self.arguments.get(name, [])],
+                [*self.prefix, str(binary()), name, *arguments, *self._trust(name), *self.arguments.get(name, [])],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -193,6 +188,7 @@ class Server:
         for name, process in self._processes.items():
             assert process.poll() is None, f"{name} ended with {process.returncode}: {self.log(name)}"
         try:
-            return wire.request(self.endpoint, "GET", "/readyz").status == 200
+            authority = self.trust.authority if self.trust else None
+            return wire.request(self.endpoint, "GET", "/readyz", authority=authority).status == 200
         except OSError:
             return False

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import http.client
 import json
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -60,16 +62,25 @@ def request(
     path: str = "/",
     headers: Mapping[str, str] | None = None,
     body: bytes = b"",
+    authority: Path | None = None,
 ) -> Answer:
-    """Sends a request on a connection of its own."""
-    parts = urlsplit(endpoint)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=TIMEOUT_SECONDS)
+    """Sends a request on a connection of its own; an authority vouches for an endpoint at https://."""
+    connection = _connection(endpoint, authority)
     try:
         connection.request(method, path, body=body, headers=dict(headers or {}))
         response = connection.getresponse()
         return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
     finally:
         connection.close()
+
+
+def _connection(endpoint: str, authority: Path | None) -> http.client.HTTPConnection:
+    parts = urlsplit(endpoint)
+    host, port = parts.hostname or "", parts.port
+    if parts.scheme != "https":
+        return http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
+    context = ssl.create_default_context(cafile=str(authority))
+    return http.client.HTTPSConnection(host, port, timeout=TIMEOUT_SECONDS, context=context)
 
 
 def call(

@@ -10,35 +10,79 @@ use std::{
 use futures::{Stream, stream};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
+    task::JoinSet,
     time::{Sleep, sleep},
 };
-use tonic::transport::server::{Connected, TcpConnectInfo};
+use tonic::transport::server::Connected;
 
-use crate::limits;
+use crate::{
+    limits,
+    listener::{self, Listener, Opened},
+};
 
 /// The connections of a listener, as long as there is room; beyond that, clients wait in the listener's backlog.
-pub(super) fn of(listener: TcpListener) -> impl Stream<Item = io::Result<Connection>> {
-    let room = Arc::new(Semaphore::new(limits::CONNECTIONS_MAX));
-    stream::unfold((listener, room), async |(listener, room)| {
-        // The semaphore is never closed, so that waiting for room ends with room.
-        let permit = Arc::clone(&room).acquire_owned().await.ok()?;
-        let connection = accept(&listener, permit).await;
+pub(super) fn of(listener: Listener) -> impl Stream<Item = io::Result<Connection>> {
+    let port = Port {
+        listener,
+        room: Arc::new(Semaphore::new(limits::CONNECTIONS_MAX)),
+        opening: JoinSet::new(),
+    };
+    stream::unfold(port, async |mut port| {
+        let connection = port.next().await?;
         if connection.is_err() {
             // Out of file descriptors, most likely: without a pause this would spin until one is free.
             sleep(limits::ACCEPT_PAUSE).await;
         }
-        Some((connection, (listener, room)))
+        Some((connection, port))
     })
 }
 
-async fn accept(listener: &TcpListener, permit: OwnedSemaphorePermit) -> io::Result<Connection> {
-    let (stream, _) = listener.accept().await?;
-    // Answers are small; they must not wait for one another's acknowledgement.
-    stream.set_nodelay(true)?;
+struct Port {
+    listener: Listener,
+    room: Arc<Semaphore>,
+    /// Connections that agree on keys; a slow client does not hold up the others.
+    opening: JoinSet<io::Result<Connection>>,
+}
+
+impl Port {
+    async fn next(&mut self) -> Option<io::Result<Connection>> {
+        loop {
+            let accepted = tokio::select! {
+                Some(opened) = self.opening.join_next() => match opened {
+                    Ok(Ok(connection)) => return Some(Ok(connection)),
+                    Ok(Err(error)) => {
+                        tracing::debug!(%error, "a client did not get as far as an encrypted connection");
+                        continue;
+                    }
+                    Err(error) => {
+                        tracing::error!(%error, "opening an encrypted connection failed");
+                        continue;
+                    }
+                },
+                accepted = accept(&self.listener, &self.room) => accepted?,
+            };
+            match accepted {
+                Err(error) => return Some(Err(error)),
+                Ok((opened, permit)) if self.listener.is_encrypted() => {
+                    self.opening.spawn(open(opened, permit));
+                }
+                Ok((opened, permit)) => return Some(open(opened, permit).await),
+            }
+        }
+    }
+}
+
+/// The next connection, once there is room for it.
+async fn accept(listener: &Listener, room: &Arc<Semaphore>) -> Option<io::Result<(Opened, OwnedSemaphorePermit)>> {
+    // The semaphore is never closed, so that waiting for room ends with room.
+    let permit = Arc::clone(room).acquire_owned().await.ok()?;
+    Some(listener.accept().await.map(|opened| (opened, permit)))
+}
+
+async fn open(opened: Opened, permit: OwnedSemaphorePermit) -> io::Result<Connection> {
     Ok(Connection {
-        stream,
+        stream: opened.ready().await?,
         silence: Some(Box::pin(sleep(limits::FIRST_BYTE_TIMEOUT))),
         _permit: permit,
     })
@@ -46,17 +90,26 @@ async fn accept(listener: &TcpListener, permit: OwnedSemaphorePermit) -> io::Res
 
 /// A connection that holds its place until it is closed.
 pub(super) struct Connection {
-    stream: TcpStream,
+    stream: listener::Stream,
     /// Ends a connection that has said nothing yet; `None` once it has.
     silence: Option<Pin<Box<Sleep>>>,
     _permit: OwnedSemaphorePermit,
 }
 
-impl Connected for Connection {
-    type ConnectInfo = TcpConnectInfo;
+/// What is known of the client of a connection; every request has it among its extensions.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer {
+    /// Whether it has shown a certificate of the authority that its port trusts.
+    pub(super) is_proven: bool,
+}
 
-    fn connect_info(&self) -> TcpConnectInfo {
-        self.stream.connect_info()
+impl Connected for Connection {
+    type ConnectInfo = Peer;
+
+    fn connect_info(&self) -> Peer {
+        Peer {
+            is_proven: listener::is_proven(&self.stream),
+        }
     }
 }
 

@@ -25,6 +25,9 @@ pub(crate) struct Target {
     /// Its secret; it is sent only with a key that `treenail keys` made
     #[arg(long, env = "AWS_SECRET_ACCESS_KEY", hide = true, hide_env_values = true)]
     pub(crate) secret_key: Option<String>,
+    /// Who vouches for a server at https://, in PEM, when the machine does not trust it by itself
+    #[arg(long, env = "TREENAIL_CA")]
+    pub(crate) ca: Option<PathBuf>,
 }
 
 /// What operators ask a process.
@@ -33,6 +36,43 @@ pub(crate) struct Admin {
     /// Where /healthz, /readyz and /metrics are answered; nowhere when it is not given
     #[arg(long, env = "TREENAIL_ADMIN_LISTEN")]
     pub(crate) admin_listen: Option<SocketAddr>,
+    /// A file of tokens, one a line: /metrics is answered to their holders only, and the port may be beyond loopback
+    #[arg(long, env = "TREENAIL_ADMIN_TOKEN_FILE")]
+    pub(crate) admin_token_file: Option<PathBuf>,
+}
+
+/// How the public ports are encrypted.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Tls {
+    /// The certificate of the public ports with those that lead to its authority, in PEM: they are then spoken to over
+    /// https://, and it is read again when it changes
+    #[arg(long, env = "TREENAIL_TLS_CERT", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// Its private key
+    #[arg(long, env = "TREENAIL_TLS_KEY", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+}
+
+/// How services prove themselves to each other.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Peer {
+    /// The certificate that this service shows the others, in PEM; it is read again when it changes
+    #[arg(long, env = "TREENAIL_PEER_CERT", requires_all = ["peer_key", "peer_ca"])]
+    pub(crate) peer_cert: Option<PathBuf>,
+    /// Its private key
+    #[arg(long, env = "TREENAIL_PEER_KEY", requires = "peer_cert")]
+    pub(crate) peer_key: Option<PathBuf>,
+    /// The authority that vouches for the others: without its certificate nobody calls this service
+    #[arg(long, env = "TREENAIL_PEER_CA")]
+    pub(crate) peer_ca: Option<PathBuf>,
+}
+
+/// What workers register with.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct WorkerToken {
+    /// A file of tokens for workers, one a line: a run-scheduler takes any of them, a worker says the first
+    #[arg(long, env = "TREENAIL_WORKER_TOKEN_FILE")]
+    pub(crate) worker_token_file: Option<PathBuf>,
 }
 
 /// Where a server listens.
@@ -50,6 +90,8 @@ pub(crate) struct Front {
     /// Another S3 endpoint: Treenail then answers none
     #[arg(long, env = "TREENAIL_S3_ENDPOINT")]
     pub(crate) s3_endpoint: Option<String>,
+    #[command(flatten)]
+    pub(crate) tls: Tls,
     #[command(flatten)]
     pub(crate) access: Access,
 }
@@ -108,6 +150,8 @@ pub(crate) struct Serve {
     /// Where workers in other processes find the run-scheduler; nowhere when it is not given
     #[arg(long, env = "TREENAIL_SCHEDULER_LISTEN")]
     pub(crate) scheduler_listen: Option<SocketAddr>,
+    #[command(flatten)]
+    pub(crate) worker_token: WorkerToken,
     /// Which clock the server has
     #[arg(long, env = "TREENAIL_CLOCK", default_value = "system")]
     pub(crate) clock: ClockKind,
@@ -134,6 +178,8 @@ pub(crate) struct Gateway {
     /// The properties-store
     #[arg(long, env = "TREENAIL_PROPERTIES_STORE", default_value = "http://127.0.0.1:4574")]
     pub(crate) properties_store: Uri,
+    #[command(flatten)]
+    pub(crate) peer: Peer,
 }
 
 /// `treenail control-plane`.
@@ -147,6 +193,8 @@ pub(crate) struct ControlPlane {
     /// Where gRPC is answered
     #[arg(long, env = "TREENAIL_LISTEN", default_value = "127.0.0.1:4572")]
     pub(crate) listen: SocketAddr,
+    #[command(flatten)]
+    pub(crate) peer: Peer,
     /// Listen beyond loopback although no credentials are checked
     #[arg(long, env = "TREENAIL_INSECURE")]
     pub(crate) insecure: bool,
@@ -169,6 +217,10 @@ pub(crate) struct RunScheduler {
     /// Where gRPC is answered
     #[arg(long, env = "TREENAIL_LISTEN", default_value = "127.0.0.1:4573")]
     pub(crate) listen: SocketAddr,
+    #[command(flatten)]
+    pub(crate) peer: Peer,
+    #[command(flatten)]
+    pub(crate) worker_token: WorkerToken,
     /// Listen beyond loopback although no credentials are checked
     #[arg(long, env = "TREENAIL_INSECURE")]
     pub(crate) insecure: bool,
@@ -191,6 +243,8 @@ pub(crate) struct PropertiesStore {
     /// Where gRPC is answered
     #[arg(long, env = "TREENAIL_LISTEN", default_value = "127.0.0.1:4574")]
     pub(crate) listen: SocketAddr,
+    #[command(flatten)]
+    pub(crate) peer: Peer,
     /// Listen beyond loopback although no credentials are checked
     #[arg(long, env = "TREENAIL_INSECURE")]
     pub(crate) insecure: bool,
@@ -219,6 +273,14 @@ pub(crate) struct Worker {
     /// Another S3 endpoint
     #[arg(long, env = "TREENAIL_S3_ENDPOINT")]
     pub(crate) s3_endpoint: Option<String>,
+    /// Who vouches for these endpoints when they are https:// and nobody the machine trusts does, in PEM; jobs get it as
+    /// AWS_CA_BUNDLE
+    #[arg(long, env = "TREENAIL_CA")]
+    pub(crate) ca: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) peer: Peer,
+    #[command(flatten)]
+    pub(crate) worker_token: WorkerToken,
     #[command(flatten)]
     pub(crate) job_key: JobKeyFile,
     #[command(flatten)]

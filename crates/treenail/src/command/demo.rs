@@ -10,7 +10,7 @@ use treenail_rpc::{Scope, connect};
 
 use super::{apply, logs, run};
 use crate::{
-    cli::{Access, Admin, ClockKind, Demo, Front, Jobs, Serve},
+    cli::{Access, Admin, ClockKind, Demo, Front, Jobs, Serve, Tls, WorkerToken},
     client::Client,
     compose::all_in_one::Server,
     config::FileConfig,
@@ -30,16 +30,21 @@ pub(crate) async fn run(arguments: &Demo, file: FileConfig) -> anyhow::Result<Ex
     let python = python_with_boto3(&arguments.python).await?;
     let any_port = ([127, 0, 0, 1], 0).into();
     let serve = Serve {
-        admin: Admin { admin_listen: None },
+        admin: Admin {
+            admin_listen: None,
+            admin_token_file: None,
+        },
         data_dir,
         front: Front {
             listen: any_port,
             grpc_listen: any_port,
             insecure: false,
             s3_endpoint: None,
+            tls: Tls::default(),
             access: Access::default(),
         },
         scheduler_listen: None,
+        worker_token: WorkerToken::default(),
         clock: ClockKind::System,
         jobs: Jobs {
             slots: SLOTS,

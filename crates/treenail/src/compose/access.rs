@@ -63,7 +63,8 @@ impl cli::JobKeyFile {
     }
 }
 
-fn read_secret(path: &Path) -> anyhow::Result<Vec<u8>> {
+/// Reads a file that not everybody may read.
+pub(super) fn read_secret(path: &Path) -> anyhow::Result<Vec<u8>> {
     let mode = fs::metadata(path)?.permissions().mode();
     if mode & 0o007 != 0 {
         return Err(Refused("it is a secret and may be read by everybody: chmod 640".to_owned()).into());

@@ -19,8 +19,9 @@ impl Admin {
         let Some(address) = arguments.admin_listen else {
             return Ok(Self(None));
         };
-        let listener = super::bind(address, insecure).await?;
-        Ok(Self(Some((listener, Metrics::install()?))))
+        let tokens = arguments.tokens()?;
+        let listener = super::bind(address, insecure || tokens.is_some()).await?;
+        Ok(Self(Some((listener, Metrics::install(tokens)?))))
     }
 
     /// Serves until `stop` is cancelled; ready while the services behind a gateway are.

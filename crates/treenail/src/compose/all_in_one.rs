@@ -1,13 +1,17 @@
 //! All services in one process: calls between them are function calls.
 
-use std::{net::SocketAddr, path::Path};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::Path,
+};
 
 use anyhow::Context as _;
-use tokio::{net::TcpListener, sync::watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
-use treenail_gateway::Backends;
-use treenail_rpc::{Clock, Entropy, in_process, serve_grpc};
+use treenail_gateway::{Backends, Ports};
+use treenail_rpc::{Clock, Entropy, Listener, guard::Guard, in_process, serve_grpc, tls};
+use treenail_run_scheduler::WORKER_SERVICES;
 use treenail_storage::lock::DataDir;
 
 use super::{admin::Admin, bind, clock, on_fatal, worker_config};
@@ -21,8 +25,10 @@ use crate::{
 pub(crate) async fn run(arguments: &Serve, file: FileConfig) -> anyhow::Result<()> {
     let server = Server::bind(arguments).await?;
     terminal::say(&format!(
-        "treenail is ready: AWS JSON and S3 on http://{}, gRPC on {}",
-        server.http_address, server.grpc_address
+        "treenail is ready: AWS JSON and S3 on {}://{}, gRPC on {}",
+        arguments.front.tls.scheme(),
+        server.http_address,
+        server.grpc_address
     ));
     let shutdown = treenail_rpc::shutdown::signal()?;
     Box::pin(server.run(file, shutdown.token())).await
@@ -31,10 +37,9 @@ pub(crate) async fn run(arguments: &Serve, file: FileConfig) -> anyhow::Result<(
 /// A server that has its ports and its data directory.
 #[derive(Debug)]
 pub(crate) struct Server {
-    http: TcpListener,
-    grpc: TcpListener,
+    ports: Ports,
     /// For workers in other processes.
-    scheduler: Option<TcpListener>,
+    scheduler: Option<Listener>,
     admin: Admin,
     pub(crate) http_address: SocketAddr,
     pub(crate) grpc_address: SocketAddr,
@@ -47,19 +52,21 @@ impl Server {
     pub(crate) async fn bind(arguments: &Serve) -> anyhow::Result<Self> {
         let front = &arguments.front;
         let admin = Admin::bind(&arguments.admin, front.insecure).await?;
-        let http = bind(front.listen, front.is_safe()).await?;
-        let grpc = bind(front.grpc_listen, front.is_safe()).await?;
+        let mut ports = front.bind().await?;
+        if ports.http.is_encrypted() {
+            // A certificate names the host that clients know, and jobs of this process come from within.
+            ports.http_of_jobs = Some(bind((Ipv4Addr::LOCALHOST, 0).into(), true).await?.into());
+        }
         let scheduler = match arguments.scheduler_listen {
-            Some(address) => Some(bind(address, front.insecure).await?),
+            Some(address) => Some(workers_port(arguments, address).await?),
             None => None,
         };
         let data_dir = DataDir::lock(&arguments.data_dir)
             .with_context(|| format!("cannot use the data directory {}", arguments.data_dir.display()))?;
         Ok(Self {
-            http_address: http.local_addr()?,
-            grpc_address: grpc.local_addr()?,
-            http,
-            grpc,
+            http_address: ports.http.local_addr()?,
+            grpc_address: ports.grpc.local_addr()?,
+            ports,
             scheduler,
             admin,
             data_dir,
@@ -82,9 +89,15 @@ impl Server {
         let admin = self.admin.serve_over(backends.clone(), stop.clone());
         let job_key = front.access.own_job_key()?;
         let (config, deps) = super::gateway(&front, &folder, backends, job_key.clone())?;
-        let gateway = treenail_gateway::serve(config, deps, self.http, self.grpc, stop.clone().cancelled_owned());
-        let workers = serve_workers(self.scheduler, services.run_scheduler.routes(), stop.clone());
-        let endpoint_url = format!("http://{}", self.http_address);
+        let for_jobs = self
+            .ports
+            .http_of_jobs
+            .as_ref()
+            .unwrap_or(&self.ports.http)
+            .local_addr()?;
+        let endpoint_url = format!("http://{for_jobs}");
+        let gateway = treenail_gateway::serve(config, deps, self.ports, stop.clone().cancelled_owned());
+        let workers = serve_workers(self.scheduler, services.run_scheduler.worker_routes(), stop.clone());
         let worker = worker_config(&folder, &jobs, endpoint_url, front.s3_endpoint, job_key)?;
         let deps = treenail_worker::Deps {
             scheduler,
@@ -127,13 +140,22 @@ impl Server {
     }
 }
 
+/// Takes the port of workers in other processes.
+async fn workers_port(arguments: &Serve, address: SocketAddr) -> anyhow::Result<Listener> {
+    let tokens = arguments.worker_token.taken()?;
+    let is_safe = arguments.front.insecure || tokens.is_some();
+    let tls = arguments.front.tls.open(tls::GRPC)?;
+    Ok(Listener::new(bind(address, is_safe).await?, tls).guarded(Guard {
+        by_token: WORKER_SERVICES,
+        tokens,
+        by_certificate: false,
+    }))
+}
+
 /// Serves the run-scheduler on a port of its own, if there is one, to workers in other processes.
-async fn serve_workers(listener: Option<TcpListener>, routes: Routes, stop: CancellationToken) -> anyhow::Result<()> {
+async fn serve_workers(listener: Option<Listener>, routes: Routes, stop: CancellationToken) -> anyhow::Result<()> {
     match listener {
-        Some(listener) => {
-            let services = treenail_run_scheduler::SERVICES;
-            Ok(serve_grpc(listener, routes, services, stop.cancelled_owned()).await?)
-        }
+        Some(listener) => Ok(serve_grpc(listener, routes, WORKER_SERVICES, stop.cancelled_owned()).await?),
         None => Ok(()),
     }
 }

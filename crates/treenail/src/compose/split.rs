@@ -3,8 +3,9 @@
 use anyhow::Context as _;
 use tokio::sync::watch;
 use treenail_gateway::Backends;
-use treenail_rpc::{Entropy, connect, serve_grpc};
+use treenail_rpc::{Entropy, serve_grpc};
 use treenail_storage::lock::DataDir;
+use treenail_worker::Authority;
 
 use super::{admin::Admin, bind, clock, on_fatal, worker_config};
 use crate::{
@@ -17,23 +18,23 @@ use crate::{
 pub(crate) async fn gateway(arguments: &Gateway) -> anyhow::Result<()> {
     let front = &arguments.front;
     let admin = Admin::bind(&arguments.admin, front.insecure).await?;
-    let http = bind(front.listen, front.is_safe()).await?;
-    let grpc = bind(front.grpc_listen, front.is_safe()).await?;
+    let ports = front.bind().await?;
     let backends = Backends {
-        control_plane: connect(arguments.control_plane.clone()),
-        run_scheduler: connect(arguments.run_scheduler.clone()),
-        properties_store: connect(arguments.properties_store.clone()),
+        control_plane: arguments.peer.connect(&arguments.control_plane)?,
+        run_scheduler: arguments.peer.connect(&arguments.run_scheduler)?,
+        properties_store: arguments.peer.connect(&arguments.properties_store)?,
     };
     let shutdown = treenail_rpc::shutdown::signal()?;
     let job_key = front.access.job_key.read()?;
     let (config, deps) = super::gateway(front, &arguments.data_dir, backends.clone(), job_key)?;
     let admin = admin.serve_over(backends, shutdown.token());
     terminal::say(&format!(
-        "the gateway is ready on http://{} and {}",
-        http.local_addr()?,
-        grpc.local_addr()?
+        "the gateway is ready on {}://{} and {}",
+        front.tls.scheme(),
+        ports.http.local_addr()?,
+        ports.grpc.local_addr()?
     ));
-    let served = treenail_gateway::serve(config, deps, http, grpc, shutdown.requested());
+    let served = treenail_gateway::serve(config, deps, ports, shutdown.requested());
     let (served, ()) = tokio::join!(served, admin);
     Ok(served?)
 }
@@ -41,13 +42,15 @@ pub(crate) async fn gateway(arguments: &Gateway) -> anyhow::Result<()> {
 /// `treenail control-plane`.
 pub(crate) async fn control_plane(arguments: &ControlPlane, file: FileConfig) -> anyhow::Result<()> {
     let admin = Admin::bind(&arguments.admin, arguments.insecure).await?;
-    let listener = bind(arguments.listen, arguments.insecure).await?;
+    let peer = &arguments.peer;
+    let listener = bind(arguments.listen, arguments.insecure || peer.is_mutual()).await?;
+    let listener = peer.listener(listener)?;
     let data_dir = lock(&arguments.data_dir)?;
     let store =
         treenail_control_plane::store::sqlite::SqliteStore::open(&data_dir.path().join("definitions.db"), on_fatal())?;
     let deps = treenail_control_plane::Deps {
         store,
-        scheduler: connect(arguments.run_scheduler.clone()),
+        scheduler: peer.connect(&arguments.run_scheduler)?,
         clock: clock(arguments.clock),
         entropy: Entropy::os(),
     };
@@ -68,11 +71,13 @@ pub(crate) async fn control_plane(arguments: &ControlPlane, file: FileConfig) ->
 /// `treenail run-scheduler`.
 pub(crate) async fn run_scheduler(arguments: &RunScheduler, file: FileConfig) -> anyhow::Result<()> {
     let admin = Admin::bind(&arguments.admin, arguments.insecure).await?;
-    let listener = bind(arguments.listen, arguments.insecure).await?;
+    let peer = &arguments.peer;
+    let listener = bind(arguments.listen, arguments.insecure || peer.is_mutual()).await?;
+    let listener = peer.listener_with(listener, arguments.worker_token.taken()?)?;
     let data_dir = lock(&arguments.data_dir)?;
     let deps = treenail_run_scheduler::Deps {
         store: treenail_run_scheduler::store::sqlite::SqliteStore::open(&data_dir.path().join("runs.db"), on_fatal())?,
-        properties: connect(arguments.properties_store.clone()),
+        properties: peer.connect(&arguments.properties_store)?,
         clock: clock(arguments.clock),
         entropy: Entropy::os(),
         logs: &data_dir.path().join("logs"),
@@ -100,7 +105,9 @@ pub(crate) async fn run_scheduler(arguments: &RunScheduler, file: FileConfig) ->
 /// `treenail properties-store`.
 pub(crate) async fn properties_store(arguments: &PropertiesStore, file: FileConfig) -> anyhow::Result<()> {
     let admin = Admin::bind(&arguments.admin, arguments.insecure).await?;
-    let listener = bind(arguments.listen, arguments.insecure).await?;
+    let peer = &arguments.peer;
+    let listener = bind(arguments.listen, arguments.insecure || peer.is_mutual()).await?;
+    let listener = peer.listener(listener)?;
     let data_dir = lock(&arguments.data_dir)?;
     let store =
         treenail_properties_store::store::sqlite::Sqlite::open(&data_dir.path().join("properties.db"), on_fatal())?;
@@ -118,15 +125,21 @@ pub(crate) async fn worker(arguments: &Worker) -> anyhow::Result<()> {
     let admin = Admin::bind(&arguments.admin, arguments.insecure).await?;
     let data_dir = lock(&arguments.data_dir)?;
     let endpoint_url = arguments.endpoint_url.clone();
-    let config = worker_config(
+    let mut config = worker_config(
         data_dir.path(),
         &arguments.jobs,
         endpoint_url,
         arguments.s3_endpoint.clone(),
         arguments.job_key.read()?,
     )?;
+    config.authority = match &arguments.ca {
+        Some(bundle) => Some(Authority::open(std::path::absolute(bundle)?)?),
+        None => None,
+    };
     let deps = treenail_worker::Deps {
-        scheduler: connect(arguments.run_scheduler.clone()),
+        scheduler: arguments
+            .peer
+            .connect_with(&arguments.run_scheduler, arguments.worker_token.said()?)?,
         entropy: Entropy::os(),
         in_touch: watch::Sender::new(false),
     };

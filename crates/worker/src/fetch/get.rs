@@ -9,6 +9,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
 };
+use treenail_rpc::tls::ClientTls;
 
 use super::tls;
 
@@ -18,8 +19,8 @@ pub(super) type Get = Request<Empty<Bytes>>;
 const HTTP_PORT: u16 = 80;
 const HTTPS_PORT: u16 = 443;
 
-/// What the address answers, at most `bytes_max`. The caller bounds the time. Redirects are not followed.
-pub(super) async fn get(mut request: Get, bytes_max: usize) -> Result<Vec<u8>, String> {
+/// What the address answers, at most `bytes_max`; over an encrypted connection where `own` or else the machine vouches for it. The caller bounds the time. Redirects are not followed.
+pub(super) async fn get(mut request: Get, own: Option<&ClientTls>, bytes_max: usize) -> Result<Vec<u8>, String> {
     let uri = request.uri().clone();
     let (is_encrypted, port) = match uri.scheme_str() {
         Some("http") => (false, HTTP_PORT),
@@ -36,7 +37,7 @@ pub(super) async fn get(mut request: Get, bytes_max: usize) -> Result<Vec<u8>, S
     let path = uri.path_and_query().map_or("/", PathAndQuery::as_str);
     *request.uri_mut() = path.parse().map_err(|error| format!("{error}"))?;
     if is_encrypted {
-        exchange(tls::connect(host, stream).await?, request, bytes_max).await
+        exchange(tls::connect(own, host, stream).await?, request, bytes_max).await
     } else {
         exchange(stream, request, bytes_max).await
     }

@@ -1,36 +1,27 @@
-//! Encryption towards servers whose certificates this machine trusts.
+//! Encryption towards servers that an authority of ours vouches for, or one that the machine trusts.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
-use rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName};
 use tokio::net::TcpStream;
-use tokio_rustls::{TlsConnector, client::TlsStream};
+use tokio_rustls::client::TlsStream;
+use treenail_rpc::tls::{ClientTls, HTTP1};
 
-/// The certificates are read once: from the machine, or from where `SSL_CERT_FILE` and `SSL_CERT_DIR` say.
-static CONNECTOR: OnceLock<Result<TlsConnector, String>> = OnceLock::new();
+/// The machine's certificates are read once, and only where they are needed: a machine may have none.
+static OF_MACHINE: OnceLock<Result<ClientTls, String>> = OnceLock::new();
 
 /// Encrypts a connection to a host, which must prove its name.
-pub(super) async fn connect(host: &str, stream: TcpStream) -> Result<TlsStream<TcpStream>, String> {
-    let connector = CONNECTOR.get_or_init(connector).clone()?;
-    let name =
-        ServerName::try_from(host.to_owned()).map_err(|error| format!("{host} is no name of a host: {error}"))?;
-    connector
-        .connect(name, stream)
+pub(super) async fn connect(
+    own: Option<&ClientTls>,
+    host: &str,
+    stream: TcpStream,
+) -> Result<TlsStream<TcpStream>, String> {
+    let tls = match own {
+        Some(own) => own.clone(),
+        None => OF_MACHINE
+            .get_or_init(|| ClientTls::open(None, None, HTTP1).map_err(|error| error.to_string()))
+            .clone()?,
+    };
+    tls.connect(host, stream)
         .await
         .map_err(|error| format!("no encrypted connection to {host}: {error}"))
-}
-
-fn connector() -> Result<TlsConnector, String> {
-    let found = rustls_native_certs::load_native_certs();
-    let mut roots = RootCertStore::empty();
-    let (trusted, _unusable) = roots.add_parsable_certificates(found.certs);
-    if trusted == 0 {
-        return Err("this machine has no certificates that it trusts".to_owned());
-    }
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(TlsConnector::from(Arc::new(config)))
 }

@@ -68,6 +68,9 @@ fn of_service(config: &Config, task: &Task, credentials: &Credentials) -> Vec<(&
         ("AWS_ENDPOINT_URL", config.aws_endpoint_url.clone()),
         (WORKER_MARK, config.worker_id.clone()),
     ];
+    if let Some(authority) = &config.authority {
+        variables.push(("AWS_CA_BUNDLE", authority.bundle.to_string_lossy().into_owned()));
+    }
     if let Some(endpoint) = &config.s3_endpoint_url {
         variables.push(("AWS_ENDPOINT_URL_S3", endpoint.clone()));
     }

@@ -1,0 +1,106 @@
+//! Ports, plain or encrypted: the same to whoever serves them.
+
+use std::{io, net::SocketAddr};
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::server::TlsStream;
+use tokio_util::either::Either;
+
+use crate::{guard::Guard, limits::FIRST_BYTE_TIMEOUT, tls::ServerTls};
+
+/// A port that is listened on: how its connections are encrypted, and who may call over them.
+#[derive(Debug)]
+pub struct Listener {
+    tcp: TcpListener,
+    tls: Option<ServerTls>,
+    guard: Guard,
+}
+
+/// A connection that can be spoken over.
+pub type Stream = Either<TcpStream, TlsStream<TcpStream>>;
+
+/// A connection that a client has opened and that says nothing yet.
+#[derive(Debug)]
+pub struct Opened {
+    tcp: TcpStream,
+    tls: Option<ServerTls>,
+}
+
+impl Listener {
+    /// A port whose connections are encrypted where `tls` says how.
+    #[must_use]
+    pub fn new(tcp: TcpListener, tls: Option<ServerTls>) -> Self {
+        Self {
+            tcp,
+            tls,
+            guard: Guard::default(),
+        }
+    }
+
+    /// The same port, where not everybody may call everything.
+    #[must_use]
+    pub fn guarded(self, guard: Guard) -> Self {
+        Self { guard, ..self }
+    }
+
+    pub(crate) fn guard(&self) -> &Guard {
+        &self.guard
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.tcp.local_addr()
+    }
+
+    /// Whether connections are encrypted.
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// The next connection.
+    ///
+    /// # Errors
+    /// When there is none to be had, as when the process has no file descriptors left; the next call may succeed.
+    pub async fn accept(&self) -> io::Result<Opened> {
+        let (tcp, _peer) = self.tcp.accept().await?;
+        // Answers are small; they must not wait for one another's acknowledgement.
+        tcp.set_nodelay(true)?;
+        Ok(Opened {
+            tcp,
+            tls: self.tls.clone(),
+        })
+    }
+}
+
+impl Opened {
+    /// Encrypts the connection where its port says so. A client that takes too long over it is turned away.
+    ///
+    /// # Errors
+    /// When the client does not go through with it in time.
+    pub async fn ready(self) -> io::Result<Stream> {
+        let Some(tls) = self.tls else {
+            return Ok(Either::Left(self.tcp));
+        };
+        let encrypted = tokio::time::timeout(FIRST_BYTE_TIMEOUT, tls.accept(self.tcp));
+        Ok(Either::Right(encrypted.await??))
+    }
+}
+
+impl From<TcpListener> for Listener {
+    fn from(tcp: TcpListener) -> Self {
+        Self::new(tcp, None)
+    }
+}
+
+/// Whether the client of a connection has proven itself by a certificate.
+#[must_use]
+pub(crate) fn is_proven(stream: &Stream) -> bool {
+    match stream {
+        Either::Left(_) => false,
+        Either::Right(encrypted) => encrypted.get_ref().1.peer_certificates().is_some(),
+    }
+}

@@ -1,0 +1,253 @@
+"""Encryption: clients trust the server, and services prove themselves to each other."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import grpc
+import pytest
+from botocore.config import Config
+from botocore.exceptions import SSLError
+
+from harness import wire
+from harness.certificates import Installation
+from harness.flows import Flow
+from harness.grpc_client import metadata, stubs
+from harness.server import SPLIT, Server, binary, clean_environment, free_port
+from harness.waiting import eventually
+
+REGION = "us-east-1"
+WITH_BOTO3 = """
+import sys
+import boto3
+arguments = dict(zip(sys.argv[1::2], sys.argv[2::2]))
+flow = {"Name": arguments["--WORKFLOW_NAME"], "RunId": arguments["--WORKFLOW_RUN_ID"]}
+boto3.client("glue").put_workflow_run_properties(**flow, RunProperties={"from": "the job"})
+"""
+
+
+@pytest.fixture
+def encrypted(shape: str, tmp_path: Path) -> Iterator[Server]:
+    """A server of the test's own, everything of which is encrypted."""
+    server = Server(shape, tmp_path / "server", trust=Installation(tmp_path / "certificates"))
+    try:
+        yield server.start()
+        server.stop()
+    finally:
+        server.kill()
+
+
+def trust(server: Server) -> Installation:
+    assert server.trust is not None
+    return server.trust
+
+
+def client(server: Server, account: str, authority: Path) -> Any:
+    return boto3.client(
+        "glue",
+        endpoint_url=server.endpoint,
+        region_name=REGION,
+        aws_access_key_id=account,
+        aws_secret_access_key="any",
+        verify=str(authority),
+        config=Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=40),
+    )
+
+
+def refused(call: Any, *arguments: Any, **named: Any) -> grpc.StatusCode:
+    with pytest.raises(grpc.RpcError) as raised:
+        call(*arguments, timeout=10, **named)
+    return raised.value.code()
+
+
+def test_a_workflow_runs_over_encrypted_connections(encrypted: Server, account: str, tmp_path: Path) -> None:
+    glue = client(encrypted, account, trust(encrypted).authority)
+    flow = Flow(glue, tmp_path)
+    flow.job("job", WITH_BOTO3)
+    flow.starts_with("job")
+    run = flow.run()
+    run.ended()
+    assert run.job_runs("job")[0]["JobRunState"] == "SUCCEEDED"
+    assert run.properties() == {"from": "the job"}
+    messages, clients = stubs("treenail/glue/v1/workflow_service")
+    with trust(encrypted).channel(encrypted.grpc_target) as channel:
+        service = clients.WorkflowServiceStub(channel)
+        answer = service.ListWorkflows(messages.ListWorkflowsRequest(), metadata=metadata(account), timeout=10)
+    assert list(answer.workflows) == ["flow"]
+    line = [str(binary()), "ls", "--grpc-endpoint", f"https://{encrypted.grpc_target}", "--account", account]
+    environment = {**clean_environment(), "TREENAIL_CA": str(trust(encrypted).authority)}
+    told = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=30, check=False)
+    assert "flow" in told.stdout, told
+    # The machine itself does not trust the authority.
+    told = subprocess.run(line, env=clean_environment(), capture_output=True, text=True, timeout=30, check=False)
+    assert told.returncode == 1
+    assert "certificate" in told.stderr, told
+
+
+def test_nobody_is_deceived(encrypted: Server, account: str, tmp_path: Path) -> None:
+    stranger = Installation(tmp_path / "stranger")
+    with pytest.raises(SSLError):
+        client(encrypted, account, stranger.authority).list_workflows()
+    plain = encrypted.endpoint.replace("https", "http")
+    with pytest.raises((OSError, wire.http.client.HTTPException)):
+        wire.request(plain, "GET", "/healthz")
+    messages, clients = stubs("treenail/glue/v1/workflow_service")
+    with grpc.insecure_channel(encrypted.grpc_target) as channel:
+        service = clients.WorkflowServiceStub(channel)
+        assert refused(service.ListWorkflows, messages.ListWorkflowsRequest()) == grpc.StatusCode.UNAVAILABLE
+    # Whoever says nothing holds nobody up.
+    host, port = encrypted.grpc_target.split(":")
+    with socket.create_connection((host, int(port))):
+        assert client(encrypted, account, trust(encrypted).authority).list_workflows()["Workflows"] == []
+
+
+def test_a_new_certificate_is_shown_without_a_restart(encrypted: Server, account: str) -> None:
+    installation = trust(encrypted)
+    targets = [encrypted.grpc_target, encrypted.endpoint.removeprefix("https://")]
+    if encrypted.shape == SPLIT:
+        targets.append(encrypted.scheduler_target)
+    before = [installation.shown_at(target) for target in targets]
+    # Half of a change, and rubbish, change nothing.
+    kept = installation.certificate("gateway").read_text(encoding="utf-8")
+    installation.certificate("gateway").write_text("rubbish", encoding="utf-8")
+    assert [installation.shown_at(target) for target in targets] == before
+    installation.certificate("gateway").write_text(kept, encoding="utf-8")
+    installation.renew()
+    after = [installation.shown_at(target) for target in targets]
+    assert not set(before) & set(after)
+    assert client(encrypted, account, installation.authority).list_workflows()["Workflows"] == []
+
+
+@pytest.fixture
+def mutual(tmp_path: Path) -> Iterator[Server]:
+    """Services that prove themselves to each other, each a process."""
+    server = Server(SPLIT, tmp_path / "server", trust=Installation(tmp_path / "certificates"))
+    try:
+        yield server.start()
+    finally:
+        server.kill()
+
+
+def test_services_answer_only_to_each_other(mutual: Server, tmp_path: Path) -> None:
+    installation, stranger = trust(mutual), Installation(tmp_path / "stranger")
+    messages, clients = stubs("treenail/glue/v1/workflow_run_service")
+    health, health_clients = health_stubs()
+    request = messages.GetWorkflowRunsRequest(name="flow")
+    target = mutual.scheduler_target
+    with installation.channel(target) as nobody, installation.channel(target, "gateway") as gateway:
+        service = clients.WorkflowRunServiceStub(nobody)
+        assert refused(service.GetWorkflowRuns, request) == grpc.StatusCode.UNAUTHENTICATED
+        with_token = [("authorization", f"Bearer {installation.token}")]
+        assert refused(service.GetWorkflowRuns, request, metadata=with_token) == grpc.StatusCode.UNAUTHENTICATED
+        # A probe needs nothing, and a service is heard.
+        answer = health_clients.HealthStub(nobody).Check(health.HealthCheckRequest(), timeout=10)
+        assert answer.status == health.HealthCheckResponse.SERVING
+        service = clients.WorkflowRunServiceStub(gateway)
+        assert refused(service.GetWorkflowRuns, request) == grpc.StatusCode.NOT_FOUND
+    # A certificate of another authority does not get as far as a connection.
+    credentials = grpc.ssl_channel_credentials(
+        installation.authority.read_bytes(),
+        stranger.key("gateway").read_bytes(),
+        stranger.certificate("gateway").read_bytes(),
+    )
+    with grpc.secure_channel(target, credentials) as channel:
+        service = clients.WorkflowRunServiceStub(channel)
+        assert refused(service.GetWorkflowRuns, request) == grpc.StatusCode.UNAVAILABLE
+
+
+def health_stubs() -> tuple[Any, Any]:
+    from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+    return health_pb2, health_pb2_grpc
+
+
+def test_workers_register_with_a_token(mutual: Server) -> None:
+    installation = trust(mutual)
+    messages, clients = stubs("treenail/worker/v1/worker_service")
+    hello = messages.WorkRequest(hello=messages.Hello(worker_id="9f4e0d8a-0000-4000-8000-000000000001", slots=1))
+
+    def first(channel: grpc.Channel, token: str | None) -> Any:
+        said = [("authorization", f"Bearer {token}")] if token else []
+        stream = clients.WorkerServiceStub(channel).Work(iter([hello]), metadata=said, timeout=10)
+        return next(iter(stream))
+
+    with installation.channel(mutual.scheduler_target) as nobody:
+        assert first(nobody, installation.token).HasField("welcome")
+    # Neither another token nor a service's certificate makes a worker.
+    with installation.channel(mutual.scheduler_target, "gateway") as channel:
+        for token in (None, "x" * len(installation.token)):
+            with pytest.raises(grpc.RpcError) as raised:
+                first(channel, token)
+            assert raised.value.code() == grpc.StatusCode.UNAUTHENTICATED
+
+
+def test_a_worker_with_a_wrong_token_gets_no_work(mutual: Server, account: str, tmp_path: Path) -> None:
+    glue = client(mutual, account, trust(mutual).authority)
+    flow = Flow(glue, tmp_path)
+    flow.job("job")
+    flow.starts_with("job")
+    mutual.kill("worker")
+    wrong = tmp_path / "wrong-token"
+    wrong.write_text("y" * 32, encoding="utf-8")
+    wrong.chmod(0o600)
+
+    right = trust(mutual).token_file
+    trust(mutual).token_file = wrong
+
+    mutual.launch()
+    run = flow.run()
+    eventually(lambda: "takes the token of workers" in mutual.log("worker"), "the worker to be turned away")
+    assert run.get()["Status"] == "RUNNING"
+    mutual.kill("worker")
+    trust(mutual).token_file = right
+    mutual.launch()
+    run.ended()
+
+
+def test_what_is_configured_halfway_is_refused(tmp_path: Path) -> None:
+    installation = Installation(tmp_path / "certificates")
+    certificate, key = str(installation.certificate("gateway")), str(installation.key("gateway"))
+    (tmp_path / "open").write_text("x" * 32, encoding="utf-8")
+    (tmp_path / "open").chmod(0o644)
+    (tmp_path / "short").write_text("x", encoding="utf-8")
+    (tmp_path / "short").chmod(0o600)
+    scheduler, port = "run-scheduler", ["--listen", f"127.0.0.1:{free_port()}"]
+    mutual = ["--peer-cert", certificate, "--peer-key", key, "--peer-ca", str(installation.authority)]
+    for name, arguments, code, words in [
+        ("serve", ["--tls-cert", certificate], 2, "--tls-key"),
+        (scheduler, ["--peer-cert", certificate, "--peer-key", key], 2, "--peer-ca"),
+        ("serve", ["--tls-cert", key, "--tls-key", key], 1, "no certificate"),
+        ("serve", ["--tls-cert", certificate, "--tls-key", str(installation.key("worker"))], 1, "certificates"),
+        (scheduler, [*port, *mutual], 78, "is not https://"),
+        (scheduler, [*port, "--worker-token-file", str(tmp_path / "open")], 78, "everybody"),
+        (scheduler, [*port, "--worker-token-file", str(tmp_path / "short")], 1, "a token is"),
+    ]:
+        line = [str(binary()), name, "--data-dir", str(tmp_path / "data"), *arguments]
+        if name == "serve":
+            line += ["--listen", f"127.0.0.1:{free_port()}", "--grpc-listen", f"127.0.0.1:{free_port()}"]
+        told = subprocess.run(line, env=clean_environment(), capture_output=True, text=True, timeout=30, check=False)
+        assert (told.returncode, words in told.stderr) == (code, True), (arguments, told)
+
+
+def test_metrics_take_a_token_where_one_is_configured(tmp_path: Path) -> None:
+    token = tmp_path / "admin-token"
+    token.write_text("m" * 32, encoding="utf-8")
+    token.chmod(0o600)
+    server, address = Server("all-in-one", tmp_path / "server"), f"127.0.0.1:{free_port()}"
+    server.arguments = {"serve": ["--admin-listen", address, "--admin-token-file", str(token)]}
+    try:
+        server.start()
+        statuses = {
+            (path, said): wire.request(f"http://{address}", "GET", path, headers={"Authorization": said}).status
+            for path in ("/healthz", "/readyz", "/metrics")
+            for said in ("", "Bearer no", f"Bearer {'m' * 32}")
+        }
+    finally:
+        server.kill()
+    expected = {key: 401 if key[0] == "/metrics" and "mm" not in key[1] else 200 for key in statuses}
+    assert statuses == expected
