@@ -108,6 +108,19 @@ def test_containers_have_nothing_that_they_do_not_need(up: Engine) -> None:
         assert bound == (["127.0.0.1"] * 2 if service == "gateway" else [])
 
 
+def test_each_service_has_what_it_proves_itself_with_and_nothing_of_the_others(up: Engine) -> None:
+    certificates = {"ca.crt", "tls.crt", "tls.key"}
+    secrets = {"gateway": {"job-key"}, "run-scheduler": {"worker-token"}, "worker": {"job-key", "worker-token"}}
+    keys = set()
+    for service in SERVICES:
+        has = set(compose(up, "exec", "-T", service, "ls", "/etc/treenail").split())
+        assert has == certificates | secrets.get(service, set()), service
+        keys.add(compose(up, "exec", "-T", service, "cat", "/etc/treenail/tls.key"))
+        command = " ".join(up.inspect(f"treenail-{service}-1")["Config"]["Cmd"])
+        assert ("--insecure" in command) == (service == "gateway")
+    assert len(keys) == len(SERVICES)
+
+
 def test_the_readmes_example_runs_unchanged(up: Engine, tmp_path: Path) -> None:
     readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```sh\n(.*?)```", readme, re.DOTALL)

@@ -85,16 +85,14 @@ pub(crate) enum Command {
         #[command(flatten)]
         target: Target,
     },
-    /// Make an authority of this installation's own, and certificates by which its services prove themselves
-    Certificates {
-        /// Where they go: ca.crt, ca.key, and a folder a service with tls.crt, tls.key and ca.crt.
+    /// Make what the services of an installation prove themselves with: an authority, certificates, a token for workers,
+    /// and the key of jobs
+    Trust {
+        /// Where it goes: the authority, and a folder a service with all that this service is told.
         ///
-        /// An authority that is there is kept, and its certificates are made anew
+        /// What is there is kept; only the certificates are made anew
         folder: PathBuf,
-        /// The services: each name is also a host that its certificate is for
-        #[arg(default_values = ["gateway", "control-plane", "run-scheduler", "properties-store", "worker"])]
-        names: Vec<String>,
-        /// Another host that the certificates are for, beside localhost, 127.0.0.1 and ::1
+        /// Another host that the certificates are for, beside the service's name, localhost, 127.0.0.1 and ::1
         #[arg(long = "host")]
         hosts: Vec<String>,
         /// For how many days the certificates count

@@ -1,7 +1,6 @@
 //! The commands that use a server.
 
 pub(crate) mod apply;
-pub(crate) mod certificates;
 pub(crate) mod clock;
 pub(crate) mod demo;
 pub(crate) mod diff;
@@ -15,3 +14,4 @@ pub(crate) mod resume;
 pub(crate) mod run;
 pub(crate) mod show;
 pub(crate) mod stop;
+pub(crate) mod trust;

@@ -78,12 +78,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Worker(arguments) => compose::split::worker(&arguments).await?,
         Command::Demo(arguments) => return Box::pin(command::demo::run(&arguments, file)).await,
         Command::Keys { step, credentials } => command::keys::run(credentials.as_deref(), &step)?,
-        Command::Certificates {
-            folder,
-            names,
-            hosts,
-            days,
-        } => command::certificates::run(&folder, &names, &hosts, days)?,
+        Command::Trust { folder, hosts, days } => command::trust::run(&folder, &hosts, days)?,
         Command::Healthcheck { admin_listen } => return command::healthcheck::run(admin_listen).await,
         Command::Apply { path, target } => command::apply::run(&target.client()?, &path).await?,
         Command::Run {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import ssl
 import subprocess
 from pathlib import Path
@@ -13,15 +12,13 @@ from .binary import binary, clean_environment
 
 
 class Installation:
-    """Certificates that `treenail certificates` made below a folder, and a token for workers."""
+    """What `treenail trust` made below a folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.renew()
-        self.token = secrets.token_hex(16)
-        self.token_file = folder / "worker-token"
-        self.token_file.write_text(self.token, encoding="utf-8")
-        self.token_file.chmod(0o600)
+        self.token_file = folder / "worker" / "worker-token"
+        self.token = self.token_file.read_text(encoding="utf-8")
 
     @property
     def authority(self) -> Path:
@@ -30,7 +27,7 @@ class Installation:
 
     def renew(self) -> None:
         """Makes the certificates of all services anew; the authority stays."""
-        line = [str(binary()), "certificates", str(self.folder)]
+        line = [str(binary()), "trust", str(self.folder)]
         subprocess.run(line, env=clean_environment(), capture_output=True, check=True)
 
     def certificate(self, name: str) -> Path:
@@ -46,12 +43,13 @@ class Installation:
         tls = ["--tls-cert", str(self.certificate("gateway")), "--tls-key", str(self.key("gateway"))]
         peer = ["--peer-ca", str(self.authority)]
         own = ["--peer-cert", str(self.certificate(name)), "--peer-key", str(self.key(name))]
+        tokens = ["--worker-token-file", str(self.folder / "run-scheduler" / "worker-token")]
         token = ["--worker-token-file", str(self.token_file)]
         return {
             "serve": tls,
             "gateway": [*tls, *peer, *own],
             "control-plane": [*peer, *own],
-            "run-scheduler": [*peer, *own, *token],
+            "run-scheduler": [*peer, *own, *tokens],
             "properties-store": [*peer, *own],
             # A worker has no certificate: its token opens what it needs, and nothing else.
             "worker": [*peer, *token, "--ca", str(self.authority)],

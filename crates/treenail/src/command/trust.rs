@@ -1,6 +1,7 @@
-//! `treenail certificates`: an authority for one installation, and a certificate for each of its services.
+//! `treenail trust`: an authority for one installation, and what each of its services proves itself with.
 //!
-//! For those who have no authority of their own: with it, services prove themselves to each other from the first start.
+//! For those who have no authority of their own: with it, services prove themselves to each other from the first start. What
+//! a service is told lies in a folder of its own, so that no service has what another one proves itself with.
 
 use std::{
     fs::{self, DirBuilder, File},
@@ -10,11 +11,12 @@ use std::{
 };
 
 use anyhow::Context as _;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
 };
 use time::{Duration, OffsetDateTime};
-use treenail_rpc::Clock;
+use treenail_rpc::{Clock, Entropy};
 
 use crate::terminal;
 
@@ -29,38 +31,75 @@ const OWN_HOSTS: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 const CA_CERTIFICATE: &str = "ca.crt";
 const CA_KEY: &str = "ca.key";
 
-/// Makes certificates for services below a folder, and the authority before them when there is none.
-pub(crate) fn run(folder: &Path, names: &[String], hosts: &[String], days: u16) -> anyhow::Result<()> {
+/// How many random bytes a secret has.
+const SECRET_BYTES: usize = 32;
+
+/// The services: each name is also a host that its certificate is for.
+const SERVICES: [&str; 5] = [
+    "gateway",
+    "control-plane",
+    "run-scheduler",
+    "properties-store",
+    "worker",
+];
+/// The secrets that services share, and who.
+const SHARED: [(&str, [&str; 2]); 2] = [
+    ("worker-token", ["run-scheduler", "worker"]),
+    ("job-key", ["gateway", "worker"]),
+];
+
+/// Makes what services are told below a folder, and the authority before it when there is none.
+pub(crate) fn run(folder: &Path, hosts: &[String], days: u16) -> anyhow::Result<()> {
     let now = OffsetDateTime::from_unix_timestamp(Clock::system().now().as_millis() / 1_000)?;
     make_folder(folder)?;
     let (issuer, authority) = authority(folder, now)?;
-    for name in names {
-        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
-        anyhow::ensure!(
-            !name.starts_with('.') && name.bytes().all(is_name) && !name.is_empty(),
-            "{name:?} is no name of a host"
-        );
-        let mut known_as = vec![name.clone()];
-        known_as.extend(OWN_HOSTS.map(str::to_owned));
-        known_as.extend(hosts.iter().cloned());
-        let mut params = CertificateParams::new(known_as).context("cannot make a certificate for these hosts")?;
-        params.distinguished_name.push(DnType::CommonName, name);
+    for service in SERVICES {
+        let mut params = params(service, hosts)?;
         params.not_before = now - SKEW;
         params.not_after = now + Duration::days(days.into());
-        params.use_authority_key_identifier_extension = true;
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        // Every service serves some and calls others.
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         let key = KeyPair::generate()?;
         let certificate = params.signed_by(&key, &issuer)?;
-        let own = folder.join(name);
+        let own = folder.join(service);
         make_folder(&own)?;
         write(&own.join(CA_CERTIFICATE), &authority)?;
         write(&own.join("tls.key"), &key.serialize_pem())?;
         write(&own.join("tls.crt"), &certificate.pem())?;
         terminal::say(&format!("{}: {days} days", own.join("tls.crt").display()));
     }
+    for (name, services) in SHARED {
+        let secret = secret(&folder.join(name))?;
+        for service in services {
+            write(&folder.join(service).join(name), &secret)?;
+        }
+    }
     Ok(())
+}
+
+/// What a service's certificate says.
+fn params(service: &str, hosts: &[String]) -> anyhow::Result<CertificateParams> {
+    let mut known_as = vec![service.to_owned()];
+    known_as.extend(OWN_HOSTS.map(str::to_owned));
+    known_as.extend(hosts.iter().cloned());
+    let mut params = CertificateParams::new(known_as).context("cannot make a certificate for these hosts")?;
+    params.distinguished_name.push(DnType::CommonName, service);
+    params.use_authority_key_identifier_extension = true;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    // Every service serves some and calls others.
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+    Ok(params)
+}
+
+/// The secret of a file, made up when there is none.
+fn secret(path: &Path) -> anyhow::Result<String> {
+    match fs::read_to_string(path) {
+        Ok(secret) => Ok(secret),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let secret = URL_SAFE_NO_PAD.encode(Entropy::os().bytes::<SECRET_BYTES>());
+            write(path, &secret)?;
+            Ok(secret)
+        }
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
 }
 
 /// The authority of a folder, and its certificate in PEM.
