@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 /// The largest gRPC message taken or sent, in bytes (4 MiB): what the largest AWS requests need, doubled.
 ///
 /// Set it on every generated client and server with `max_decoding_message_size` and `max_encoding_message_size`.
@@ -28,8 +30,8 @@ pub const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long opening a connection may take.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Connections that one server has open; clients beyond that wait to be accepted.
-pub const CONNECTIONS_MAX: usize = 4_096;
+/// Connections that one server has open; clients beyond that wait to be accepted. A worker has one for as long as it lives.
+pub const CONNECTIONS_MAX: usize = 16_384;
 
 /// How long an accepted connection may say nothing at all.
 pub const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -56,3 +58,16 @@ pub const INVOCATION_ID_LENGTH_MAX: usize = 128;
 
 /// The longest region name, in characters.
 pub const REGION_LENGTH_MAX: usize = 32;
+
+/// Lets this process have as many files and connections open as the system allows it, where the system has set a lower limit
+/// for programs that are older than `poll`. Jobs have a limit of their own.
+pub fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
+}

@@ -27,8 +27,12 @@ mod life;
 mod pages;
 #[path = "orchestration/server.rs"]
 mod server;
+#[path = "orchestration/split.rs"]
+mod split;
 #[path = "orchestration/throughput.rs"]
 mod throughput;
+#[path = "orchestration/workers.rs"]
+mod workers;
 #[path = "orchestration/workflows.rs"]
 mod workflows;
 
@@ -72,6 +76,12 @@ fn main() {
         }
         if is_wanted("signed") {
             access::signed().await;
+        }
+        if is_wanted("split") {
+            split::split().await;
+        }
+        if is_wanted("workers") {
+            workers::workers().await;
         }
         if is_wanted("runs") {
             throughput::runs().await;

@@ -66,6 +66,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     if cli.command.is_server() {
         treenail_rpc::telemetry::init(cli.log_format.into(), &cli.log)?;
         obey_failpoint()?;
+        treenail_rpc::limits::raise_open_files();
     }
     let file = FileConfig::read(cli.config.as_deref())?;
     match cli.command {

@@ -100,7 +100,8 @@ fn interpreter() -> String {
     String::from_utf8(asked.stdout).unwrap()
 }
 
-fn cpu_ticks(process: u32) -> u64 {
+/// The processor time that a process has had, in hundredths of a second.
+pub(crate) fn cpu_ticks(process: u32) -> u64 {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
     let (_, fields) = stat.rsplit_once(") ").unwrap();
     let fields: Vec<&str> = fields.split(' ').collect();

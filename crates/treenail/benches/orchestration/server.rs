@@ -120,7 +120,7 @@ impl Drop for Server {
     }
 }
 
-fn spawn(command: &mut Command) -> Child {
+pub(crate) fn spawn(command: &mut Command) -> Child {
     command
         .env("TREENAIL_LOG", "error")
         .stdout(Stdio::null())
@@ -129,7 +129,7 @@ fn spawn(command: &mut Command) -> Child {
         .unwrap()
 }
 
-fn wait_for(process: &mut Child, port: u16) {
+pub(crate) fn wait_for(process: &mut Child, port: u16) {
     while TcpStream::connect(local(port)).is_err() {
         assert!(process.try_wait().unwrap().is_none(), "the server does not start");
         thread::yield_now();
@@ -141,6 +141,6 @@ pub(crate) fn free_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
-fn local(port: u16) -> String {
+pub(crate) fn local(port: u16) -> String {
     format!("127.0.0.1:{port}")
 }

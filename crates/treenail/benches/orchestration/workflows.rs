@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ::http::Uri;
 use tonic::Request;
 use treenail_proto::glue::v1::{
     Action, Condition, CreateJobRequest, CreateTriggerRequest, CreateWorkflowRequest, ExecutionProperty,
@@ -24,8 +25,12 @@ pub(crate) struct Workflows {
 
 impl Workflows {
     pub(crate) fn of(server: &Server) -> Workflows {
+        Workflows::at(server.grpc())
+    }
+
+    pub(crate) fn at(grpc: Uri) -> Workflows {
         Workflows {
-            channel: treenail_rpc::connect(server.grpc()),
+            channel: treenail_rpc::connect(grpc),
         }
     }
 
