@@ -223,6 +223,27 @@ def test_policies_are_kept(guarded: Guarded, tmp_path: Path) -> None:
     assert refusal(own.start_workflow_run, Name="other")[0] == "AccessDeniedException"
 
 
+@pytest.mark.parametrize(
+    ("condition", "is_let_in"),
+    [
+        ({"IpAddress": {"aws:SourceIp": ["10.0.0.0/8", "127.0.0.0/8"]}}, True),
+        ({"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}, False),
+        ({"StringEquals": {"aws:RequestedRegion": "us-east-1"}}, False),
+        ({"StringLike": {"aws:RequestedRegion": "eu-*", "aws:username": "ann"}}, True),
+        ({"DateLessThan": {"aws:CurrentTime": "2020-01-01T00:00:00Z"}}, False),
+        ({"Bool": {"aws:SecureTransport": "true"}}, False),
+    ],
+)
+def test_policies_have_conditions(guarded: Guarded, tmp_path: Path, condition: dict[str, Any], is_let_in: bool) -> None:
+    statement = {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": condition}
+    (tmp_path / "policy.json").write_text(json.dumps({"Statement": [statement]}), encoding="utf-8")
+    glue = guarded.make(str(tmp_path / "policy.json")).client("glue", guarded.server.endpoint)
+    if is_let_in:
+        assert glue.list_workflows()["Workflows"] == []
+    else:
+        assert refusal(glue.list_workflows)[0] == "AccessDeniedException"
+
+
 def test_revoked_keys_open_nothing(guarded: Guarded) -> None:
     key = guarded.make("author")
     glue = key.client("glue", guarded.server.endpoint)
@@ -300,6 +321,17 @@ def test_s3_checks_signatures_and_policies(guarded: Guarded) -> None:
     viewer = guarded.make("viewer").client("s3", endpoint)
     assert refusal(viewer.get_object, Bucket="bucket", Key="a b/c")[0] == "AccessDenied"
     assert refusal(s3.put_object, Bucket="none", Key="x", Body=b"")[0] == "NoSuchBucket"
+    told = [
+        (call["eventName"], call["resource"], call["errorCode"], call["userIdentity"]["accessKeyId"])
+        for call in guarded.calls()
+        if call["eventName"].startswith("s3:")
+    ]
+    assert ("s3:PutObject", "arn:aws:s3:::bucket/a b/c", None, key.id) in told
+    assert ("s3:GetObject", "arn:aws:s3:::bucket/a b/c", "403", viewer._request_signer._credentials.access_key) in told
+    assert ("s3:PutObject", "arn:aws:s3:::none/x", "404", key.id) in told
+    # Whoever has not proven anything is nobody.
+    assert any(key_id is None and error == "403" for _, _, error, key_id in told)
+    assert {call["sourceIPAddress"] for call in guarded.calls()} == {"127.0.0.1"}
 
 
 def test_grpc_takes_a_key_as_a_token(guarded: Guarded) -> None:
@@ -388,7 +420,7 @@ def test_a_file_of_keys_that_others_may_read_is_refused(tmp_path: Path) -> None:
     line += ["--listen", f"127.0.0.1:{free_port()}", "--grpc-listen", f"127.0.0.1:{free_port()}"]
     done = subprocess.run(line, env=clean_environment(), capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode != 0
-    assert "chmod 600" in done.stderr
+    assert "chmod 640" in done.stderr
 
 
 @pytest.mark.parametrize("version", ["1.1", "2"])

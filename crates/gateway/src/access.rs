@@ -1,13 +1,15 @@
 //! Who is let in: anybody on loopback, and nobody but holders of keys where keys are configured.
 
-use http::request::Parts;
+use std::net::IpAddr;
+
+use http::{Extensions, StatusCode, request::Parts};
 use prost_reflect::DynamicMessage;
 use tonic::metadata::MetadataMap;
 use treenail_proto::contract::Operation;
-use treenail_rpc::{Caller, Fault, Reason};
+use treenail_rpc::{Caller, Fault, Reason, listener::Peer};
 
 use crate::{
-    auth::{self, Audit, Auth, Principal},
+    auth::{self, Arrival, Audit, Auth, Principal, S3Note},
     http::caller,
 };
 
@@ -25,14 +27,14 @@ pub struct Access {
 pub(crate) struct Visit {
     /// On whose behalf the call is made.
     pub(crate) caller: Caller,
-    principal: Option<Principal>,
+    principal: Option<(Principal, Arrival)>,
 }
 
 impl Visit {
     /// Whether the visitor may do an operation to what a request names.
     pub(crate) fn check(&self, operation: &Operation, message: &DynamicMessage) -> Result<(), Fault> {
         match &self.principal {
-            Some(principal) => principal.check(operation, message, &self.caller.scope),
+            Some((principal, arrival)) => principal.check(operation, message, &self.caller.scope, arrival),
             None => Ok(()),
         }
     }
@@ -44,9 +46,19 @@ pub(crate) struct Trail {
     pub(crate) operation: Option<&'static Operation>,
     pub(crate) visit: Option<Visit>,
     pub(crate) resource: Option<String>,
+    /// The other end of the call's connection.
+    pub(crate) source: Option<IpAddr>,
 }
 
 impl Trail {
+    /// The trail of a call that has just come.
+    pub(crate) fn of(extensions: &Extensions) -> Self {
+        Self {
+            source: extensions.get::<Peer>().and_then(|peer| peer.address),
+            ..Self::default()
+        }
+    }
+
     /// Judges a call and notes what it is for.
     pub(crate) fn check(
         &mut self,
@@ -75,12 +87,12 @@ impl Access {
         let invocation = caller::invocation(&parts.headers)?;
         Ok(Visit {
             caller: Caller { scope, invocation },
-            principal: Some(principal),
+            principal: Some((principal, auth.arrival(&parts.extensions))),
         })
     }
 
     /// Lets a gRPC request in.
-    pub(crate) fn grpc(&self, metadata: &MetadataMap) -> Result<Visit, Fault> {
+    pub(crate) fn grpc(&self, metadata: &MetadataMap, extensions: &Extensions) -> Result<Visit, Fault> {
         let mut caller = Caller::from_metadata(metadata)?;
         let Some(auth) = &self.auth else {
             return Ok(Visit {
@@ -98,7 +110,7 @@ impl Access {
         caller.scope.account.clone_from(&principal.account);
         Ok(Visit {
             caller,
-            principal: Some(principal),
+            principal: Some((principal, auth.arrival(extensions))),
         })
     }
 
@@ -107,15 +119,32 @@ impl Access {
         let Some(audit) = &self.audit else { return };
         let action = trail.operation.map(auth::action);
         let principal = trail.visit.as_ref().and_then(|visit| visit.principal.as_ref());
+        let principal = principal.map(|(principal, _)| principal);
         let scope = trail.visit.as_ref().map(|visit| &visit.caller.scope);
         audit.write(&auth::Call {
             request_id,
+            source: trail.source,
             action: action.as_deref().unwrap_or("unknown"),
             arn: principal.map(|principal| principal.arn.as_str()),
             access_key: principal.map(|principal| principal.access_key.as_str()),
             scope: scope.map(|scope| (scope.account.as_str(), scope.region.as_str())),
             resource: trail.resource.as_deref(),
             error: refused.map(Reason::as_str),
+        });
+    }
+
+    /// Writes down how a call of S3 ended.
+    pub(crate) fn record_s3(&self, request_id: &str, source: Option<IpAddr>, note: &S3Note, status: StatusCode) {
+        let Some(audit) = &self.audit else { return };
+        audit.write(&auth::Call {
+            request_id,
+            source,
+            action: &note.action,
+            arn: note.arn.as_deref(),
+            access_key: note.access_key.as_deref(),
+            scope: note.account.as_deref().map(|account| (account, "")),
+            resource: Some(&note.resource),
+            error: (!status.is_success()).then(|| status.as_str()),
         });
     }
 }

@@ -4,6 +4,7 @@
 //! holder may do is what its policy says; each call is judged by the operation and the entity that it names.
 
 mod audit;
+mod condition;
 mod keys;
 mod policy;
 mod resource;
@@ -11,18 +12,19 @@ mod s3;
 
 use std::{path::Path, sync::Arc};
 
-use http::{HeaderMap, header, request::Parts};
+use http::{Extensions, HeaderMap, header, request::Parts};
 use prost_reflect::DynamicMessage;
 use treenail_proto::contract::Operation;
-use treenail_rpc::{Clock, Fault, Reason, Scope};
+use treenail_rpc::{Clock, Fault, Reason, Scope, listener::Peer};
 use treenail_sigv4::{Claim, Error as Unsigned, JobKey, Request, SecretKey, hex_sha256};
 
 pub use audit::Audit;
 pub(crate) use audit::Call;
+pub use condition::Circumstances;
 pub use keys::{Error as KeysError, KeyFile, Listed, NewKey};
 pub use policy::{Error as PolicyError, Policy};
 pub(crate) use resource::{action, of as resource_of};
-pub(crate) use s3::S3Gate;
+pub(crate) use s3::{S3Gate, S3Note, S3Notes};
 
 /// What a token of gRPC begins with: `Bearer ACCESS_KEY:SECRET`.
 const BEARER: &str = "Bearer ";
@@ -33,6 +35,15 @@ pub struct Auth {
     keys: Arc<KeyFile>,
     job_key: Option<JobKey>,
     clock: Clock,
+}
+
+/// How a call came.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Arrival {
+    /// The other end of its connection.
+    pub(crate) peer: Option<Peer>,
+    /// When, in seconds since 1970.
+    at: i64,
 }
 
 /// Whoever has proved to hold a key.
@@ -97,6 +108,14 @@ impl Auth {
         Ok((principal, scope))
     }
 
+    /// How a call came that comes now.
+    pub(crate) fn arrival(&self, extensions: &Extensions) -> Arrival {
+        Arrival {
+            peer: extensions.get().copied(),
+            at: self.clock.now().as_millis() / 1_000,
+        }
+    }
+
     /// Who sent a gRPC request.
     pub(crate) fn bearer(&self, headers: &HeaderMap) -> Result<Principal, Fault> {
         let mut values = headers.get_all(header::AUTHORIZATION).iter();
@@ -146,15 +165,29 @@ impl Auth {
 
 impl Principal {
     /// Whether it may do an operation to what a request names.
-    pub(crate) fn check(&self, operation: &Operation, message: &DynamicMessage, scope: &Scope) -> Result<(), Fault> {
+    pub(crate) fn check(
+        &self,
+        operation: &Operation,
+        message: &DynamicMessage,
+        scope: &Scope,
+        arrival: &Arrival,
+    ) -> Result<(), Fault> {
         let action = action(operation);
         let resource = resource_of(operation, message, scope);
-        self.may(&action, &resource)
+        self.may(&action, &resource, Some(&scope.region), arrival)
     }
 
-    /// Whether it may do something (`glue:StartWorkflowRun`) to something.
-    fn may(&self, action: &str, resource: &str) -> Result<(), Fault> {
-        if self.policy.allows(action, resource) {
+    /// Whether it may do something (`glue:StartWorkflowRun`) to something in a region.
+    fn may(&self, action: &str, resource: &str, region: Option<&str>, arrival: &Arrival) -> Result<(), Fault> {
+        let call = Circumstances {
+            source: arrival.peer.and_then(|peer| peer.address),
+            is_encrypted: arrival.peer.is_some_and(|peer| peer.is_encrypted),
+            now: arrival.at,
+            region,
+            account: &self.account,
+            arn: &self.arn,
+        };
+        if self.policy.allows(action, resource, &call) {
             return Ok(());
         }
         let message = format!(

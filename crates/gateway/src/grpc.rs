@@ -68,7 +68,7 @@ impl Port {
         };
         let mut trail = Trail {
             operation: Some(operation),
-            ..Trail::default()
+            ..Trail::of(request.extensions())
         };
         let answer = self.route(operation, request, &mut trail).await;
         // gRPC has no request ids.
@@ -85,7 +85,7 @@ impl Port {
     ) -> Result<Response<Body>, Status> {
         let (parts, body) = request.into_parts();
         let metadata = MetadataMap::from_headers(parts.headers);
-        let visit = self.access.grpc(&metadata)?;
+        let visit = self.access.grpc(&metadata, &parts.extensions)?;
         let body = Limited::new(body, GRPC_MESSAGE_BYTES_MAX + PREFIX_BYTES).collect();
         let body = tokio::time::timeout(BODY_READ, body)
             .await

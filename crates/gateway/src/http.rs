@@ -14,7 +14,13 @@ use hyper::body::Incoming;
 use treenail_aws_json::Schema;
 use treenail_rpc::{Entropy, Fault, Reason};
 
-use crate::{access::Access, backends::Backends, origin::Guard, s3::S3};
+use crate::{
+    access::{Access, Trail},
+    auth::{S3Note, S3Notes},
+    backends::Backends,
+    origin::Guard,
+    s3::S3,
+};
 
 pub(crate) use answer::ResponseBody;
 
@@ -40,13 +46,31 @@ impl Edge {
         }
         if S3::is_s3(request.uri(), request.headers()) {
             return match &self.s3 {
-                Some(s3) => s3.serve(request).await,
+                Some(s3) => self.serve_s3(s3, request, &request_id.to_string()).await,
                 None => Answer::fault(unknown("S3 is answered by another endpoint")).into_response(&request_id),
             };
         }
         self.route(request, &request_id.to_string())
             .await
             .into_response(&request_id)
+    }
+
+    async fn serve_s3(&self, s3: &S3, mut request: Request<Incoming>, request_id: &str) -> Response<ResponseBody> {
+        let notes = S3Notes::default();
+        let source = Trail::of(request.extensions()).source;
+        // What is known before a signature is read; without keys none is.
+        let bare = S3Note {
+            action: format!("s3:{}", request.method()),
+            resource: format!("arn:aws:s3:::{}", request.uri().path().trim_start_matches('/')),
+            arn: None,
+            access_key: None,
+            account: None,
+        };
+        request.extensions_mut().insert(S3Notes::clone(&notes));
+        let response = s3.serve(request).await;
+        let note = notes.get().unwrap_or(&bare);
+        self.access.record_s3(request_id, source, note, response.status());
+        response
     }
 
     async fn route(&self, request: Request<Incoming>, request_id: &str) -> Answer {

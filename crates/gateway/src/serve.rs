@@ -13,7 +13,11 @@ use hyper_util::{
 use tokio::{sync::Semaphore, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use treenail_aws_json::{Schema, SchemaError};
-use treenail_rpc::{Entropy, Listener, listener::Opened, serve_grpc};
+use treenail_rpc::{
+    Entropy, Listener,
+    listener::{Opened, Peer},
+    serve_grpc,
+};
 
 use crate::{
     access::Access,
@@ -151,8 +155,10 @@ async fn converse(
     watcher: Watcher,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let stream = opened.ready().await?;
-    let service = service_fn(move |request: Request<Incoming>| {
+    let peer = Peer::of(&stream);
+    let service = service_fn(move |mut request: Request<Incoming>| {
         let edge = edge.clone();
+        request.extensions_mut().insert(peer);
         async move { Ok::<_, std::convert::Infallible>(edge.answer(request).await) }
     });
     let connection = builder().serve_connection(TokioIo::new(stream), service).into_owned();

@@ -1,6 +1,9 @@
 //! Ports, plain or encrypted: the same to whoever serves them.
 
-use std::{io, net::SocketAddr};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::server::TlsStream;
@@ -18,6 +21,17 @@ pub struct Listener {
 
 /// A connection that can be spoken over.
 pub type Stream = Either<TcpStream, TlsStream<TcpStream>>;
+
+/// The other end of a connection; every request that came over it has it among its extensions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Where it is; `None` when it has gone away before that could be asked.
+    pub address: Option<IpAddr>,
+    /// Whether the connection is encrypted.
+    pub is_encrypted: bool,
+    /// Whether it has shown a certificate of the authority that its port trusts.
+    pub is_proven: bool,
+}
 
 /// A connection that a client has opened and that says nothing yet.
 #[derive(Debug)]
@@ -96,11 +110,18 @@ impl From<TcpListener> for Listener {
     }
 }
 
-/// Whether the client of a connection has proven itself by a certificate.
-#[must_use]
-pub(crate) fn is_proven(stream: &Stream) -> bool {
-    match stream {
-        Either::Left(_) => false,
-        Either::Right(encrypted) => encrypted.get_ref().1.peer_certificates().is_some(),
+impl Peer {
+    /// The other end of a connection.
+    #[must_use]
+    pub fn of(stream: &Stream) -> Self {
+        let (tcp, encrypted) = match stream {
+            Either::Left(tcp) => (tcp, None),
+            Either::Right(encrypted) => (encrypted.get_ref().0, Some(encrypted.get_ref().1)),
+        };
+        Self {
+            address: tcp.peer_addr().ok().map(|address| address.ip()),
+            is_encrypted: encrypted.is_some(),
+            is_proven: encrypted.is_some_and(|session| session.peer_certificates().is_some()),
+        }
     }
 }

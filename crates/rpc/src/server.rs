@@ -12,8 +12,12 @@ use tower::{
     BoxError, ServiceBuilder, filter::FilterLayer, limit::GlobalConcurrencyLimitLayer, load_shed::LoadShedLayer,
 };
 
-use self::connections::Peer;
-use crate::{deadline::DeadlineLayer, guard::Guard, limits, listener::Listener};
+use crate::{
+    deadline::DeadlineLayer,
+    guard::Guard,
+    limits,
+    listener::{Listener, Peer},
+};
 
 /// Why a server ended other than by being told to.
 #[derive(Debug, thiserror::Error)]

@@ -5,6 +5,7 @@
 use std::{
     fs::{File, OpenOptions},
     io::{self, Write as _},
+    net::IpAddr,
     os::unix::fs::OpenOptionsExt as _,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
@@ -27,6 +28,8 @@ pub struct Audit {
 pub(crate) struct Call<'c> {
     /// The request's id.
     pub(crate) request_id: &'c str,
+    /// Where the call came from.
+    pub(crate) source: Option<IpAddr>,
     /// What was called.
     pub(crate) action: &'c str,
     /// Who called, as far as it is known.
@@ -63,9 +66,10 @@ impl Audit {
         let line = json!({
             "eventTime": self.clock.now().to_string(),
             "requestID": call.request_id,
+            "sourceIPAddress": call.source,
             "eventName": call.action,
             "userIdentity": {"arn": call.arn, "accessKeyId": call.access_key, "accountId": call.scope.map(|scope| scope.0)},
-            "awsRegion": call.scope.map(|scope| scope.1),
+            "awsRegion": call.scope.map(|scope| scope.1).filter(|region| !region.is_empty()),
             "resource": call.resource,
             "errorCode": call.error,
         });

@@ -38,7 +38,7 @@ pub enum Error {
         source: io::Error,
     },
     /// Others than its owner may read the file.
-    #[error("the file of keys {path} holds secrets and may be read by others: chmod 600 {path}")]
+    #[error("the file of keys {path} holds secrets and may be read by everybody: chmod 640 {path}")]
     Exposed {
         /// The file.
         path: PathBuf,

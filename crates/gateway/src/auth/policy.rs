@@ -1,11 +1,14 @@
 //! Policies in the form of AWS's: statements that allow or deny actions on resources.
 //!
 //! What is not allowed is denied, and a deny wins over any allow (`IAM: policy evaluation logic`). Only what is fully
-//! understood is taken: a policy with a `Condition` or any other element is refused, never read as if it had none.
+//! understood is taken: a policy with any other element, or a condition that is not ours, is refused, never read as if it
+//! had none.
 
 use std::sync::{Arc, LazyLock};
 
 use serde::Deserialize;
+
+use super::condition::{self, Circumstances, Condition, Written};
 
 /// How large the text of a policy may be, in bytes.
 const TEXT_BYTES_MAX: usize = 64 * 1024;
@@ -27,26 +30,40 @@ pub enum Error {
     NotUnderstood(String),
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
 struct Document {
     #[serde(default)]
     version: Option<String>,
     #[serde(default)]
+    #[expect(dead_code, reason = "a name for people, which is taken and says nothing")]
     id: Option<String>,
-    statement: OneOrMany<Statement>,
+    statement: OneOrMany<WrittenStatement>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
-struct Statement {
+struct WrittenStatement {
     #[serde(default)]
+    #[expect(dead_code, reason = "a name for people, which is taken and says nothing")]
     sid: Option<String>,
     effect: Effect,
     action: Option<OneOrMany<String>>,
     not_action: Option<OneOrMany<String>>,
     resource: Option<OneOrMany<String>>,
     not_resource: Option<OneOrMany<String>>,
+    #[serde(default)]
+    condition: Written,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Statement {
+    effect: Effect,
+    action: Option<OneOrMany<String>>,
+    not_action: Option<OneOrMany<String>>,
+    resource: Option<OneOrMany<String>>,
+    not_resource: Option<OneOrMany<String>>,
+    conditions: Vec<Condition>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -57,13 +74,13 @@ enum Effect {
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
-enum OneOrMany<T> {
+pub(super) enum OneOrMany<T> {
     One(T),
     Many(Vec<T>),
 }
 
 impl<T> OneOrMany<T> {
-    fn as_slice(&self) -> &[T] {
+    pub(super) fn as_slice(&self) -> &[T] {
         match self {
             Self::One(one) => std::slice::from_ref(one),
             Self::Many(many) => many,
@@ -86,8 +103,8 @@ impl Policy {
         {
             return Err(Error::NotUnderstood(format!("its Version is {version}")));
         }
-        let statements = document.statement.as_slice().to_vec();
-        for statement in &statements {
+        let mut statements = Vec::new();
+        for statement in document.statement.as_slice() {
             if statement.action.is_some() == statement.not_action.is_some() {
                 return Err(Error::NotUnderstood(
                     "a statement has one of Action and NotAction".into(),
@@ -98,6 +115,7 @@ impl Policy {
                     "a statement has one of Resource and NotResource".into(),
                 ));
             }
+            statements.push(Statement::read(statement.clone())?);
         }
         Ok(Self { statements })
     }
@@ -120,10 +138,10 @@ impl Policy {
         Arc::clone(&JOB)
     }
 
-    /// Whether it allows an action on a resource.
+    /// Whether it allows an action on a resource under the circumstances of a call.
     #[must_use]
-    pub fn allows(&self, action: &str, resource: &str) -> bool {
-        let applies = |statement: &&Statement| statement.applies(action, resource);
+    pub fn allows(&self, action: &str, resource: &str, call: &Circumstances<'_>) -> bool {
+        let applies = |statement: &&Statement| statement.applies(action, resource, call);
         let mut is_allowed = false;
         for statement in self.statements.iter().filter(applies) {
             match statement.effect {
@@ -136,7 +154,18 @@ impl Policy {
 }
 
 impl Statement {
-    fn applies(&self, action: &str, resource: &str) -> bool {
+    fn read(written: WrittenStatement) -> Result<Self, Error> {
+        Ok(Self {
+            effect: written.effect,
+            action: written.action,
+            not_action: written.not_action,
+            resource: written.resource,
+            not_resource: written.not_resource,
+            conditions: condition::read(written.condition)?,
+        })
+    }
+
+    fn applies(&self, action: &str, resource: &str, call: &Circumstances<'_>) -> bool {
         // Actions are the same in any case, resources are not.
         let is_action = |patterns: &OneOrMany<String>| {
             let action = action.to_ascii_lowercase();
@@ -151,13 +180,13 @@ impl Statement {
             self.action.as_ref().is_some_and(is_action) || self.not_action.as_ref().is_some_and(|not| !is_action(not));
         let by_resource = self.resource.as_ref().is_some_and(is_resource)
             || self.not_resource.as_ref().is_some_and(|not| !is_resource(not));
-        by_action && by_resource
+        by_action && by_resource && self.conditions.iter().all(|condition| condition.holds(call))
     }
 }
 
 /// Whether a text fits a pattern in which `*` is any text and `?` any character; takes time by the product of their lengths
 /// at the most.
-fn matches(pattern: &str, text: &str) -> bool {
+pub(super) fn matches(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
     let (mut at, mut in_text) = (0, 0);
     // Where to go on from when what follows the last star does not fit: behind the star, one character further.
@@ -188,7 +217,6 @@ fn matches(pattern: &str, text: &str) -> bool {
 /// A policy that allows actions on everything.
 fn allowing(actions: &[&str]) -> Arc<Policy> {
     let statement = Statement {
-        sid: None,
         effect: Effect::Allow,
         action: Some(OneOrMany::Many(
             actions.iter().map(|action| (*action).to_owned()).collect(),
@@ -196,6 +224,7 @@ fn allowing(actions: &[&str]) -> Arc<Policy> {
         not_action: None,
         resource: Some(OneOrMany::One("*".to_owned())),
         not_resource: None,
+        conditions: Vec::new(),
     };
     Arc::new(Policy {
         statements: vec![statement],
@@ -234,6 +263,14 @@ mod tests {
 
     use super::*;
 
+    const CALL: Circumstances<'_> = Circumstances {
+        source: None,
+        is_encrypted: false,
+        now: 0,
+        region: Some("us-east-1"),
+        account: "123456789012",
+        arn: "arn:aws:iam::123456789012:user/ann",
+    };
     const FLOW: &str = "arn:aws:glue:us-east-1:123456789012:workflow/etl-daily";
 
     #[test]
@@ -263,7 +300,28 @@ mod tests {
             ("s3:GetObject", "arn:aws:s3:::private/x", false),
         ];
         for (action, resource, expected) in rows {
-            assert_eq!(policy.allows(action, resource), expected, "{action} {resource}");
+            assert_eq!(policy.allows(action, resource, &CALL), expected, "{action} {resource}");
+        }
+    }
+
+    #[test]
+    fn a_statement_applies_where_its_conditions_hold() {
+        let policy = Policy::parse(
+            r#"{"Statement": [
+                {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"StringEquals": {"aws:RequestedRegion": "us-east-1"}}},
+                {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": {"Bool": {"aws:SecureTransport": "true"}}}]}"#,
+        )
+        .unwrap();
+        let elsewhere = Circumstances {
+            region: Some("eu-west-1"),
+            ..CALL
+        };
+        let encrypted = Circumstances {
+            is_encrypted: true,
+            ..CALL
+        };
+        for (call, expected) in [(CALL, true), (elsewhere, false), (encrypted, false)] {
+            assert_eq!(policy.allows("glue:GetWorkflow", FLOW, &call), expected, "{call:?}");
         }
     }
 
@@ -274,7 +332,7 @@ mod tests {
             "[]",
             r#"{"Statement": []} x"#,
             r#"{"Version": "2008-10-17", "Statement": []}"#,
-            r#"{"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {}}]}"#,
+            r#"{"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"NumericEquals": {"s3:max-keys": 1}}}]}"#,
             r#"{"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*", "Principal": "*"}]}"#,
             r#"{"Statement": [{"Effect": "allow", "Action": "*", "Resource": "*"}]}"#,
             r#"{"Statement": [{"Effect": "Allow", "Action": "*"}]}"#,
@@ -286,7 +344,7 @@ mod tests {
         assert!(
             !Policy::parse(r#"{"Statement": []}"#)
                 .unwrap()
-                .allows("glue:GetWorkflow", FLOW)
+                .allows("glue:GetWorkflow", FLOW, &CALL)
         );
     }
 
@@ -300,12 +358,15 @@ mod tests {
         ];
         for (name, may) in [("viewer", 1), ("operator", 2), ("author", 3), ("admin", 4)] {
             let policy = Policy::built_in(name).unwrap();
-            let allowed = actions.iter().filter(|action| policy.allows(action, FLOW)).count();
+            let allowed = actions
+                .iter()
+                .filter(|action| policy.allows(action, FLOW, &CALL))
+                .count();
             assert_eq!(allowed, may, "{name}");
         }
         assert!(Policy::built_in("root").is_none());
-        assert!(Policy::of_jobs().allows("glue:PutWorkflowRunProperties", FLOW));
-        assert!(!Policy::of_jobs().allows("glue:CreateJob", FLOW));
+        assert!(Policy::of_jobs().allows("glue:PutWorkflowRunProperties", FLOW, &CALL));
+        assert!(!Policy::of_jobs().allows("glue:CreateJob", FLOW, &CALL));
     }
 
     /// The same by definition, however slow.

@@ -1,6 +1,9 @@
 //! S3 under keys: its library checks the signatures, of headers, of queries and of chunks.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{Arc, OnceLock},
+};
 
 use s3s::{
     S3Result,
@@ -21,6 +24,21 @@ pub(crate) struct S3Gate {
     /// Where the buckets are.
     pub(crate) root: Arc<Path>,
 }
+
+/// What is noted of a call of S3 while its library answers it.
+#[derive(Debug, Clone)]
+pub(crate) struct S3Note {
+    /// What is asked for: `s3:GetObject`.
+    pub(crate) action: String,
+    /// What it is done to.
+    pub(crate) resource: String,
+    pub(crate) arn: Option<String>,
+    pub(crate) access_key: Option<String>,
+    pub(crate) account: Option<String>,
+}
+
+/// Where the gate leaves its note: among a request's extensions.
+pub(crate) type S3Notes = Arc<OnceLock<S3Note>>;
 
 #[async_trait::async_trait]
 impl S3Auth for Auth {
@@ -47,7 +65,21 @@ impl S3Access for S3Gate {
             S3Path::Bucket { bucket } => format!("arn:aws:s3:::{bucket}"),
             S3Path::Object { bucket, key } => format!("arn:aws:s3:::{bucket}/{key}"),
         };
-        principal.may(&action, &resource).map_err(|_| denied())?;
+        let arrival = self.auth.arrival(context.extensions_mut());
+        if let Some(notes) = context.extensions_mut().get::<S3Notes>() {
+            let note = S3Note {
+                action: action.clone(),
+                resource: resource.clone(),
+                arn: Some(principal.arn.clone()),
+                access_key: Some(principal.access_key.clone()),
+                account: Some(principal.account.clone()),
+            };
+            // A request passes here once.
+            let _first = notes.set(note);
+        }
+        principal
+            .may(&action, &resource, None, &arrival)
+            .map_err(|_| denied())?;
         // The library would make a bucket for an object that has none.
         match context.s3_path() {
             S3Path::Object { bucket, .. } if !has_bucket(&self.root, bucket).await => {

@@ -28,7 +28,7 @@ pub(super) fn workflow_of(path: &str) -> Option<String> {
 }
 
 pub(super) async fn answer(edge: &Edge, workflow: &str, request: Request<Incoming>, request_id: &str) -> Answer {
-    let mut trail = Trail::default();
+    let mut trail = Trail::of(request.extensions());
     let answer = notify(edge, workflow, request, &mut trail).await;
     edge.access
         .record(request_id, &trail, answer.as_ref().err().map(|fault| fault.reason));

@@ -20,7 +20,7 @@ const CONTENT_TYPES: [&str; 3] = [
 
 pub(super) async fn answer(edge: &Edge, request: Request<Incoming>, request_id: &str) -> Answer {
     let began = Instant::now();
-    let mut trail = Trail::default();
+    let mut trail = Trail::of(request.extensions());
     let answer = call(edge, request, &mut trail).await;
     // What is unknown has one name: strangers must not be able to make metrics.
     let name = trail.operation.map_or("unknown", |operation| operation.method.as_str());

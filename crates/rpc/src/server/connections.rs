@@ -18,7 +18,7 @@ use tonic::transport::server::Connected;
 
 use crate::{
     limits,
-    listener::{self, Listener, Opened},
+    listener::{self, Listener, Opened, Peer},
 };
 
 /// The connections of a listener, as long as there is room; beyond that, clients wait in the listener's backlog.
@@ -96,20 +96,11 @@ pub(super) struct Connection {
     _permit: OwnedSemaphorePermit,
 }
 
-/// What is known of the client of a connection; every request has it among its extensions.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Peer {
-    /// Whether it has shown a certificate of the authority that its port trusts.
-    pub(super) is_proven: bool,
-}
-
 impl Connected for Connection {
     type ConnectInfo = Peer;
 
     fn connect_info(&self) -> Peer {
-        Peer {
-            is_proven: listener::is_proven(&self.stream),
-        }
+        Peer::of(&self.stream)
     }
 }
 
