@@ -15,7 +15,7 @@ import kubernetes_validate
 import pytest
 from chart import CHART, JOBS, installed, merged, rendered, values_of
 from rendered import JOBS as JOBS_NAMESPACE
-from rendered import SHAPES, VERSIONS, Object, built, containers, of_kind, pods
+from rendered import SERVICES, SHAPES, VERSIONS, Object, built, containers, of_kind, pods
 
 # What only Helm says of an object, and what only it asks of itself.
 OF_HELM = ("app.kubernetes.io/managed-by", "helm.sh/chart")
@@ -106,8 +106,8 @@ def test_values_reach_what_they_are_for() -> None:
         "credentials": {
             "keysSecret": "keys-2",
             "jobKeySecret": "job-key-2",
-            "tlsSecret": "tls-2",
-            "betweenServices": ["--insecure", "--log", "debug"],
+            "trustSecrets": "trust-2",
+            "betweenServices": True,
         },
         "stores": {"storage": {"size": "3Gi", "className": "fast"}},
         "s3": {"storage": {"size": "4Gi", "className": "slow"}},
@@ -124,11 +124,10 @@ def test_values_reach_what_they_are_for() -> None:
         for volume in template["spec"]["volumes"]
         if "secret" in volume
     }
-    assert secrets == {"keys-2", "job-key-2", "tls-2"}
+    assert secrets == {"keys-2", "job-key-2", *(f"trust-2-{name}" for name in SERVICES)}
     for store in of_kind(objects, "StatefulSet"):
         (claim,) = store["spec"]["volumeClaimTemplates"]
         assert (claim["spec"]["resources"]["requests"]["storage"], claim["spec"]["storageClassName"]) == ("3Gi", "fast")
-        assert containers(store["spec"]["template"])[0]["args"][-3:] == ["--insecure", "--log", "debug"]
     (claim,) = of_kind(objects, "PersistentVolumeClaim")
     assert (claim["spec"]["resources"]["requests"]["storage"], claim["spec"]["storageClassName"]) == ("4Gi", "slow")
     assert claim["metadata"]["annotations"] == KEPT

@@ -30,10 +30,11 @@ from rendered import (
 from harness.server import binary
 
 NAMESPACE = "treenail"
+CALLED = ("TREENAIL_CONTROL_PLANE", "TREENAIL_RUN_SCHEDULER", "TREENAIL_PROPERTIES_STORE")
 PORTS = (4570, 4571, 4572, 4573, 4574)
 # Kubernetes' own name for who answers DNS; these pods have no labels of ours.
 DNS = pod("kube-system", **{"k8s-app": "kube-dns"})
-ADDRESS = re.compile(r"http://(?P<host>[a-z-]+)(\.treenail)?:(?P<port>\d+)")
+ADDRESS = re.compile(r"https?://(?P<host>[a-z-]+)(\.treenail)?:(?P<port>\d+)")
 
 
 @cache
@@ -230,6 +231,25 @@ def test_dev_asks_for_no_keys_and_the_others_for_nothing_else() -> None:
         is_open = "--insecure" in gateway["args"]
         assert is_open == (shape == "overlays/dev")
         assert ("TREENAIL_CREDENTIALS" in names) == (not is_open)
+
+
+def test_services_prove_themselves_in_production() -> None:
+    for shape in SHAPES:
+        is_mutual = shape not in ("base", "overlays/dev")
+        for name, template in pods(built(shape)).items():
+            (container,) = containers(template)
+            variables = {variable["name"]: variable["value"] for variable in container["env"]}
+            inner = {value for key, value in variables.items() if key in CALLED}
+            assert all(value.startswith("https://") == is_mutual for value in inner)
+            assert ("TREENAIL_PEER_CA" in variables) == is_mutual
+            assert ("TREENAIL_PEER_CERT" in variables) == (is_mutual and name != "worker")
+            assert ("TREENAIL_WORKER_TOKEN_FILE" in variables) == (is_mutual and name in ("worker", "run-scheduler"))
+            trust = [
+                volume["secret"]["secretName"] for volume in template["spec"]["volumes"] if volume["name"] == "trust"
+            ]
+            assert trust == ([f"treenail-trust-{name}"] if is_mutual else [])
+            if name in ("properties-store", "run-scheduler", "control-plane"):
+                assert ("--insecure" in container["args"]) == (not is_mutual)
 
 
 def test_a_store_has_one_replica_and_what_scales_names_none() -> None:

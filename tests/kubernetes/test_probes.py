@@ -7,6 +7,7 @@ names of other services to their ports. What a kubelet and a network would add i
 from __future__ import annotations
 
 import re
+import shutil
 import signal
 import subprocess
 import urllib.error
@@ -23,7 +24,7 @@ from rendered import SERVICES, built, pods
 from harness.server import binary, clean_environment, free_port
 from harness.waiting import eventually
 
-SHAPES = ("base", "overlays/dev", "metrics")
+SHAPES = ("base", "overlays/dev", "overlays/production", "metrics")
 PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 ADMIN_PORT = 4579
 PROBE_SECONDS = 2
@@ -39,7 +40,7 @@ class Pod:
         self.ports = {**ports, ADMIN_PORT: free_port()}
         self.folder = folder
         (folder / "data").mkdir(parents=True)
-        secrets(folder)
+        secrets(folder, self.container["name"])
         self.environment = clean_environment()
         for variable in self.container["env"]:
             self.environment[variable["name"]] = self.here(variable["value"])
@@ -53,7 +54,7 @@ class Pod:
     def here(self, text: str) -> str:
         """What stands in a manifest, said for this machine."""
         text = re.sub(r"^/(data|etc)\b", rf"{self.folder}/\1", text)
-        address = re.fullmatch(r"(http://)?[a-z0-9.-]+:(45\d\d)", text)
+        address = re.fullmatch(r"(https?://)?[a-z0-9.-]+:(45\d\d)", text)
         return f"{address[1] or ''}127.0.0.1:{self.ports[int(address[2])]}" if address else text
 
     def passes(self, probe: dict[str, Any]) -> bool:
@@ -75,8 +76,13 @@ class Pod:
         return done.returncode == 0
 
 
-def secrets(folder: Path) -> None:
-    """The secrets of the base, with the modes that a kubelet gives them."""
+def secrets(folder: Path, service: str) -> None:
+    """The secrets of a pod, with the modes that a kubelet gives them."""
+    # All services have one authority, which is made with the first.
+    trust = folder.parent / "trust"
+    if not trust.exists():
+        subprocess.run([binary(), "trust", trust], env=clean_environment(), check=True, capture_output=True)
+    shutil.copytree(trust / service, folder / "etc/treenail/trust")
     keys, job_key = folder / "etc/treenail/keys/keys.toml", folder / "etc/treenail/job-key/job-key"
     for path in (keys, job_key):
         path.parent.mkdir(parents=True)

@@ -70,3 +70,21 @@ annotations: { prometheus.io/scrape: "true", prometheus.io/port: "4579" }
     matchLabels:
       {{- include "treenail.selector" . | nindent 6 }}
 {{- end }}
+
+{{/* Another service's address; it is given `address`, as it is without certificates, and `root`, the chart's context. */}}
+{{- define "treenail.peer" -}}
+{{- if .root.Values.credentials.betweenServices -}}
+{{ .address | replace "http://" "https://" | quote }}
+{{- else -}}
+{{ .address | quote }}
+{{- end -}}
+{{- end }}
+
+{{/* What who is called, and who calls, shows the others, and whom it believes; it is given the chart's context. */}}
+{{- define "treenail.certificates" -}}
+{{- if .Values.credentials.betweenServices }}
+- { name: TREENAIL_PEER_CERT, value: /etc/treenail/trust/tls.crt }
+- { name: TREENAIL_PEER_KEY, value: /etc/treenail/trust/tls.key }
+- { name: TREENAIL_PEER_CA, value: /etc/treenail/trust/ca.crt }
+{{- end }}
+{{- end }}

@@ -66,13 +66,18 @@ spec:
             - {{ .name }}
             - --listen
             - 0.0.0.0:{{ .port }}
-            {{- range .root.Values.credentials.betweenServices }}
-            - {{ . | quote }}
+            {{- if not .root.Values.credentials.betweenServices }}
+            # It trusts whoever reaches its port, which the network policies bound.
+            - --insecure
             {{- end }}
           env:
             {{- include "treenail.environment" .root | nindent 12 }}
             {{- range $name, $address := .calls }}
-            - { name: {{ $name }}, value: {{ $address | quote }} }
+            - { name: {{ $name }}, value: {{ include "treenail.peer" (dict "address" $address "root" $.root) }} }
+            {{- end }}
+            {{- include "treenail.certificates" .root | nindent 12 }}
+            {{- if and .root.Values.credentials.betweenServices (eq .name "run-scheduler") }}
+            - { name: TREENAIL_WORKER_TOKEN_FILE, value: /etc/treenail/trust/worker-token }
             {{- end }}
           ports:
             - { name: grpc, containerPort: {{ .port }} }
@@ -83,6 +88,23 @@ spec:
             {{- include "treenail.containerSecurity" . | nindent 12 }}
           resources:
             {{- toYaml .root.Values.stores.resources | nindent 12 }}
+          {{- if .root.Values.credentials.betweenServices }}
+          # The probes of a kubelet for gRPC speak no TLS, so the binary asks its own process.
+          startupProbe:
+            exec: { command: [treenail, healthcheck] }
+            periodSeconds: 2
+            timeoutSeconds: 6
+            failureThreshold: 60
+          readinessProbe:
+            exec: { command: [treenail, healthcheck] }
+            periodSeconds: 10
+            timeoutSeconds: 6
+          livenessProbe:
+            exec: { command: [treenail, healthcheck] }
+            periodSeconds: 10
+            timeoutSeconds: 6
+            failureThreshold: 6
+          {{- else }}
           startupProbe:
             grpc: { port: {{ .port }} }
             periodSeconds: 2
@@ -94,13 +116,18 @@ spec:
             grpc: { port: {{ .port }} }
             periodSeconds: 10
             failureThreshold: 6
+          {{- end }}
           volumeMounts:
             - { name: data, mountPath: /data }
             - { name: tmp, mountPath: /tmp }
-            - { name: tls, mountPath: /etc/treenail/tls, readOnly: true }
+            {{- if .root.Values.credentials.betweenServices }}
+            - { name: trust, mountPath: /etc/treenail/trust, readOnly: true }
+            {{- end }}
       volumes:
         - { name: tmp, emptyDir: { medium: Memory, sizeLimit: 64Mi } }
-        - { name: tls, secret: { secretName: {{ .root.Values.credentials.tlsSecret }}, optional: true, defaultMode: 0440 } }
+        {{- if .root.Values.credentials.betweenServices }}
+        - { name: trust, secret: { secretName: {{ .root.Values.credentials.trustSecrets }}-{{ .name }}, defaultMode: 0440 } }
+        {{- end }}
   volumeClaimTemplates:
     - metadata:
         name: data
