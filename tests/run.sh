@@ -9,6 +9,7 @@
 #   tests/run.sh python     python/awsglue and the linting of all Python code
 #   tests/run.sh proto      the contract's lint, and that it breaks no released one
 #   tests/run.sh e2e [...]  the end-to-end tests; further arguments go to pytest
+#   tests/run.sh clients    the example clients, those in Go and Rust too, which compile for minutes; on Debian, and not part of the rest
 #   tests/run.sh kubernetes the manifests and the chart, with kustomize and Helm's engine; on Debian, and not part of the rest
 #   tests/run.sh compose    docker-compose.yml and the images on a real Docker Engine; as root, and not part of the rest
 set -euo pipefail
@@ -111,6 +112,20 @@ e2e() {
     --ignore=tests/compose --ignore=tests/kubernetes --ignore=python "$@"
 }
 
+clients() {
+  require cargo npm
+  python_environment
+  say "cargo build"
+  cargo build -p treenail --features failpoints --locked
+  say "Go and Rust"
+  tests/clients/setup.sh "$CACHE/clients"
+  cargo fmt --check --manifest-path examples/clients/rust/Cargo.toml
+  cargo clippy --manifest-path examples/clients/rust/Cargo.toml --target-dir examples/clients/rust/target \
+    --all-targets --features aws-sdk --locked -- -D warnings
+  say "clients"
+  TREENAIL_CLIENTS=all "$VENV/bin/python" -m pytest -c tests/pytest.ini --rootdir=tests "$@" tests/e2e/test_clients.py
+}
+
 compose() {
   require cargo
   python_environment
@@ -133,6 +148,6 @@ kubernetes() {
 case "${1:-all}" in
   all) rust; proto; python; e2e ;;
   rust | proto | python) "$1" ;;
-  e2e | compose | kubernetes) command="$1"; shift; "$command" "$@" ;;
-  *) echo "usage: tests/run.sh [rust|proto|python|e2e|compose|kubernetes] [pytest arguments]" >&2; exit 2 ;;
+  e2e | clients | compose | kubernetes) command="$1"; shift; "$command" "$@" ;;
+  *) echo "usage: tests/run.sh [rust|proto|python|e2e|clients|compose|kubernetes] [pytest arguments]" >&2; exit 2 ;;
 esac
