@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.certificates import Installation
 from harness.server import ALL_IN_ONE, REPOSITORY, Server, binary, clean_environment
 
 CLIENTS = REPOSITORY / "examples" / "clients"
@@ -92,10 +93,10 @@ def run(program: str, environment: dict[str, str]) -> subprocess.CompletedProces
     )
 
 
-def where(server: Server, scheme: str = "http") -> dict[str, str]:
+def where(server: Server) -> dict[str, str]:
     """Tells a program where a server is."""
-    _, _, web = server.endpoint.partition("://")
-    return {"AWS_ENDPOINT_URL": f"{scheme}://{web}", "TREENAIL_GRPC_ENDPOINT": f"{scheme}://{server.grpc_target}"}
+    scheme, _, _ = server.endpoint.partition("://")
+    return {"AWS_ENDPOINT_URL": server.endpoint, "TREENAIL_GRPC_ENDPOINT": f"{scheme}://{server.grpc_target}"}
 
 
 def check(program: str, environment: dict[str, str]) -> None:
@@ -146,3 +147,39 @@ def test_a_client_does_so_with_a_key(
 ) -> None:
     built(program)
     check(program, guarded[1])
+
+
+@pytest.fixture(scope="module")
+def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, dict[str, str]]]:
+    """A server with keys and TLS, and what to tell a client of it but whom to trust."""
+    folder = tmp_path_factory.mktemp("encrypted")
+    keys, key = make_key(folder)
+    server = Server(ALL_IN_ONE, folder / "server", trust=Installation(folder / "certificates"))
+    server.arguments = {"serve": ["--credentials", keys]}
+    try:
+        yield server.start(), where(server) | key
+    finally:
+        server.kill()
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_client_does_so_over_tls(
+    encrypted: tuple[Server, dict[str, str]], built: Callable[[str], None], program: str
+) -> None:
+    built(program)
+    server, environment = encrypted
+    assert server.trust is not None
+    authority = str(server.trust.authority)
+    check(program, environment | dict.fromkeys(("TREENAIL_CA", "AWS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"), authority))
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_client_refuses_a_server_that_nobody_vouches_for(
+    encrypted: tuple[Server, dict[str, str]], built: Callable[[str], None], program: str
+) -> None:
+    built(program)
+    done = run(program, encrypted[1])
+    assert done.returncode != 0, done.stdout
+    assert "certificate" in done.stderr.lower(), done.stderr
+    assert "started" not in done.stdout
+    assert encrypted[1]["AWS_SECRET_ACCESS_KEY"] not in done.stderr
