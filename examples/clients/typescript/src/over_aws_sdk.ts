@@ -25,7 +25,8 @@ while (Run?.Status === "RUNNING") {
   await sleep(100);
   ({ Run } = await glue.getWorkflowRun({ Name, RunId }));
 }
-console.log(`${Run?.Status}: ${Run?.Statistics?.SucceededActions} succeeded`);
+const counts = Run?.Statistics;
+console.log(`${Run?.Status}: ${counts?.RunningActions} running, ${counts?.SucceededActions} succeeded`);
 await glue.putWorkflowRunProperties({ Name, RunId, RunProperties: { read: "by TypeScript" } });
 const { RunProperties } = await glue.getWorkflowRunProperties({ Name, RunId });
 console.log(`properties: ${JSON.stringify(RunProperties)}`);
