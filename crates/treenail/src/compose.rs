@@ -60,6 +60,9 @@ impl Front {
     async fn bind(&self) -> anyhow::Result<Ports> {
         let http = bind(self.listen, self.is_safe()).await?;
         let grpc = bind(self.grpc_listen, self.is_safe()).await?;
+        if !self.grpc_listen.ip().is_loopback() && self.access.has_keys() && self.tls.tls_cert.is_none() {
+            tracing::warn!("keys are said in clear over gRPC beyond loopback: give --tls-cert, or encrypt before it");
+        }
         Ok(Ports {
             http: Listener::new(http, self.tls.open(tls::HTTP)?),
             http_of_jobs: None,

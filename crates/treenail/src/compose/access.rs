@@ -31,7 +31,7 @@ impl cli::Access {
     }
 
     /// Whether only holders of keys are let in.
-    fn has_keys(&self) -> bool {
+    pub(super) fn has_keys(&self) -> bool {
         self.credentials.is_some()
     }
 
