@@ -91,7 +91,7 @@ impl Scheduler {
 
 fn answer<T>(response: Result<Response<T>, tonic::Status>) -> Result<T, Fault> {
     response.map(Response::into_inner).map_err(|status| {
-        tracing::debug!(code = ?status.code(), message = status.message(), "the run-scheduler refused");
+        tracing::debug!(code = ?status.code(), refusal = status.message(), "the run-scheduler refused");
         Fault::from_status(&status)
     })
 }
