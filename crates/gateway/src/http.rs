@@ -11,8 +11,9 @@ use std::sync::Arc;
 use answer::Answer;
 use http::{Method, Request, Response, header};
 use hyper::body::Incoming;
+use tracing::{Instrument as _, Span};
 use treenail_aws_json::Schema;
-use treenail_rpc::{Entropy, Fault, Reason};
+use treenail_rpc::{Entropy, Fault, Reason, telemetry::spans};
 
 use crate::{
     access::{Access, Trail},
@@ -36,8 +37,22 @@ pub(crate) struct Edge {
 }
 
 impl Edge {
-    /// Answers a request; every answer but S3's is JSON.
+    /// Answers a request, within the trace that it belongs to.
     pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<ResponseBody> {
+        // Probes come every few seconds and tell nothing.
+        let is_probe = matches!(request.uri().path(), "/healthz" | "/readyz");
+        let span = if is_probe {
+            Span::none()
+        } else {
+            spans::http_request(request.headers())
+        };
+        let response = self.respond(request).instrument(span.clone()).await;
+        spans::answered(&span, &response);
+        response
+    }
+
+    /// Every answer but S3's is JSON.
+    async fn respond(&self, request: Request<Incoming>) -> Response<ResponseBody> {
         let request_id = self.entropy.uuid();
         if !self.guard.admits(request.uri(), request.headers()) {
             let refused =
@@ -45,6 +60,7 @@ impl Edge {
             return Answer::fault(Fault::new(Reason::AccessDeniedException, refused)).into_response(&request_id);
         }
         if S3::is_s3(request.uri(), request.headers()) {
+            spans::name_request("S3");
             return match &self.s3 {
                 Some(s3) => self.serve_s3(s3, request, &request_id.to_string()).await,
                 None => Answer::fault(unknown("S3 is answered by another endpoint")).into_response(&request_id),

@@ -16,7 +16,10 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::{net::TcpListener, sync::Semaphore, task::JoinSet, time::Duration};
 
-use crate::guard::{self, Tokens};
+use crate::{
+    guard::{self, Tokens},
+    telemetry::meter,
+};
 
 /// How many connections are served at once; a scraper and a few probes need less.
 const CONNECTIONS_MAX: usize = 32;
@@ -25,11 +28,11 @@ const HEADER_READ: Duration = Duration::from_secs(5);
 /// How often what a histogram has gathered is put in its buckets, so that nobody scraping costs no memory.
 const UPKEEP: Duration = Duration::from_secs(5);
 /// The bounds of all durations, in seconds: from a commit to a slow call.
-const SECONDS: [f64; 14] = [
+pub(crate) const SECONDS: [f64; 14] = [
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0,
 ];
 /// The bounds of all counts of things that share a batch.
-const SIZES: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
+pub(crate) const SIZES: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 
 /// The metrics of this process; without them, recording one costs a look at an empty place.
 #[derive(Clone)]
@@ -51,10 +54,15 @@ impl Metrics {
     /// # Errors
     /// When they are gathered already.
     pub fn install(tokens: Option<Tokens>) -> Result<Metrics, BuildError> {
-        let gathered = PrometheusBuilder::new()
+        let recorder = PrometheusBuilder::new()
             .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
             .set_buckets_for_metric(Matcher::Suffix("_size".to_owned()), &SIZES)?
-            .install_recorder()?;
+            .build_recorder();
+        let gathered = recorder.handle();
+        // Where metrics are sent over OTLP as well, there is a recorder already, and this one joins it.
+        if let Err(recorder) = meter::join(recorder) {
+            metrics::set_global_recorder(*recorder)?;
+        }
         Ok(Metrics { gathered, tokens })
     }
 

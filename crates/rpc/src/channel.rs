@@ -19,6 +19,7 @@ use crate::{
     deadline::DeadlineLayer,
     guard::Token,
     limits::{CONNECT_TIMEOUT, KEEP_ALIVE_INTERVAL, KEEP_ALIVE_TIMEOUT},
+    telemetry::spans::{AnswerLayer, PropagateLayer},
     tls::ClientTls,
 };
 
@@ -55,20 +56,11 @@ pub fn connect(endpoint: Uri) -> Channel {
 #[must_use]
 pub fn connect_as(endpoint: Uri, credentials: Credentials) -> Channel {
     let Credentials { tls, token } = credentials;
-    let open = service_fn(move |endpoint: Uri| {
-        let tls = tls.clone();
-        async move { open(&endpoint, tls.as_ref()).await.map(TokioIo::new) }
-    });
-    let connection = Endpoint::from(endpoint)
-        .connect_timeout(CONNECT_TIMEOUT)
-        // A peer that vanished without a word is noticed, also while no call is open.
-        .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
-        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
-        .keep_alive_while_idle(true)
-        .connect_with_connector_lazy(open);
+    let connection = connection(Endpoint::from(endpoint), tls);
     let token = token.map(|token| token.header());
     ServiceBuilder::new()
         .layer_fn(BoxCloneSyncService::new)
+        .layer(PropagateLayer)
         // Also tells the server, which stops working on what nobody waits for.
         .layer(DeadlineLayer::telling_server())
         .map_err(|error: transport::Error| Status::from_error(error.into()))
@@ -79,6 +71,21 @@ pub fn connect_as(endpoint: Uri, credentials: Credentials) -> Channel {
             request
         })
         .service(connection)
+}
+
+/// A connection that is opened when it is first needed.
+pub(crate) fn connection(endpoint: Endpoint, tls: Option<ClientTls>) -> transport::Channel {
+    let open = service_fn(move |endpoint: Uri| {
+        let tls = tls.clone();
+        async move { open(&endpoint, tls.as_ref()).await.map(TokioIo::new) }
+    });
+    endpoint
+        .connect_timeout(CONNECT_TIMEOUT)
+        // A peer that vanished without a word is noticed, also while no call is open.
+        .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
+        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
+        .keep_alive_while_idle(true)
+        .connect_with_connector_lazy(open)
 }
 
 /// Opens a connection to where an endpoint says.
@@ -108,7 +115,9 @@ async fn open(endpoint: &Uri, tls: Option<&ClientTls>) -> io::Result<Either<TcpS
 pub fn in_process(routes: Routes) -> Channel {
     ServiceBuilder::new()
         .layer_fn(BoxCloneSyncService::new)
+        .layer(PropagateLayer)
         .layer(DeadlineLayer::watching())
+        .layer(AnswerLayer)
         .map_err(|never: Infallible| match never {})
         .service(routes.prepare())
 }

@@ -17,6 +17,7 @@ use crate::{
     guard::Guard,
     limits,
     listener::{Listener, Peer},
+    telemetry::spans::AnswerLayer,
 };
 
 /// Why a server ended other than by being told to.
@@ -60,6 +61,8 @@ pub async fn serve_grpc(
                 .layer(FilterLayer::new(move |request| admit(&guard, request)))
                 // A caller that is gone, or patient beyond reason, does not hold a call open.
                 .layer(DeadlineLayer::watching())
+                // Continues the trace that a call belongs to.
+                .layer(AnswerLayer)
                 .into_inner(),
         )
         .add_routes(routes)

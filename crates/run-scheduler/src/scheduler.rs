@@ -11,6 +11,7 @@ mod measure;
 mod restore;
 mod seeds;
 mod sessions;
+mod traces;
 
 use std::{collections::BTreeMap, future::Future};
 
@@ -22,9 +23,9 @@ use treenail_engine::{
     ids::{JobRunId, WorkflowRunId},
     task::{Pool, WorkerId},
 };
-use treenail_rpc::{Channel, Clock, Entropy, Scope};
+use treenail_rpc::{Channel, Clock, Entropy, Scope, telemetry::TraceContext};
 
-use self::{batch::Batch, invocations::Invocations, seeds::Seeds, sessions::Sessions};
+use self::{batch::Batch, invocations::Invocations, seeds::Seeds, sessions::Sessions, traces::Traces};
 use crate::{config::Config, logs::Logs, news::News, retention::Sweeper, store::Store};
 
 /// How many events one step of the loop takes at the most.
@@ -68,6 +69,7 @@ pub(crate) struct Scheduler<S> {
     /// Who waits for a workflow run to have its properties.
     starting: BTreeMap<WorkflowRunId, Vec<effects::StartingReply>>,
     invocations: Invocations,
+    traces: Traces,
     seeds: Seeds,
     sweeps: JoinSet<()>,
     batch: Batch,
@@ -88,6 +90,7 @@ impl<S: Store> Scheduler<S> {
             sessions: Sessions::default(),
             starting: BTreeMap::new(),
             invocations: Invocations::default(),
+            traces: Traces::default(),
             sweeps: JoinSet::new(),
             batch: Batch::default(),
         };
@@ -141,8 +144,9 @@ impl<S: Store> Scheduler<S> {
                 scope,
                 input,
                 key,
+                trace,
                 reply,
-            } => self.call(&scope, *input, key, reply),
+            } => self.call(&scope, *input, (key, trace), reply),
             Event::Publish {
                 scope,
                 plan,
@@ -171,6 +175,11 @@ impl<S: Store> Scheduler<S> {
 
     /// Lets a scope's shard take a step, and takes in what concerns the pool of workers.
     fn apply(&mut self, scope: &Scope, input: Input) -> Result<Reply, Rejected> {
+        self.apply_for(scope, input, None)
+    }
+
+    /// The same, for a request that belongs to a trace: what it starts belongs to that trace too.
+    fn apply_for(&mut self, scope: &Scope, input: Input, trace: Option<&TraceContext>) -> Result<Reply, Rejected> {
         let now = self.context.clock.now();
         if !self.shards.contains_key(scope) {
             let shard = Shard::new(
@@ -184,6 +193,8 @@ impl<S: Store> Scheduler<S> {
         let shard = self.shards.get_mut(scope).expect("made above");
         let mut out = Output::default();
         let reply = shard.apply(now, input, &mut out)?;
+        let traces = self.traces.note(scope, &out.changes, trace);
+        self.batch.changes.traces.extend(traces);
         for effect in &out.effects {
             self.take_in(scope, effect);
         }

@@ -10,7 +10,7 @@ use std::future::Future;
 
 pub use rows::{
     BatchRow, BookmarkRow, Changes, CopiesRow, CrawlRow, EventRow, InvocationRow, JobRunRow, PlanKind, PlanRow, RunRow,
-    ScheduleRow, StoredScope,
+    ScheduleRow, StoredScope, TraceRow,
 };
 use treenail_rpc::Scope;
 

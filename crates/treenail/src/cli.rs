@@ -1,6 +1,7 @@
 //! The command line.
 
 mod arguments;
+mod telemetry;
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -11,6 +12,7 @@ pub(crate) use self::arguments::{
     Access, Admin, ControlPlane, Demo, Front, Gateway, JobKeyFile, Jobs, Peer, PropertiesStore, RunScheduler, Serve,
     Target, Tls, Worker, WorkerToken,
 };
+use self::telemetry::Telemetry;
 
 /// Runs AWS Glue workflows anywhere.
 #[derive(Debug, Parser)]
@@ -25,6 +27,8 @@ pub(crate) struct Cli {
     /// What servers log, such as `info` or `warn,treenail_worker=debug`
     #[arg(long, env = "TREENAIL_LOG", default_value = "info", global = true)]
     pub(crate) log: String,
+    #[command(flatten)]
+    pub(crate) telemetry: Telemetry,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -203,16 +207,17 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    pub(crate) fn is_server(&self) -> bool {
-        matches!(
-            self,
-            Self::Serve(_)
-                | Self::Gateway(_)
-                | Self::ControlPlane(_)
-                | Self::RunScheduler(_)
-                | Self::PropertiesStore(_)
-                | Self::Worker(_)
-        )
+    /// What a server is called in telemetry; none for what is no server.
+    pub(crate) fn service(&self) -> Option<&'static str> {
+        match self {
+            Self::Serve(_) => Some("treenail"),
+            Self::Gateway(_) => Some("treenail-gateway"),
+            Self::ControlPlane(_) => Some("treenail-control-plane"),
+            Self::RunScheduler(_) => Some("treenail-run-scheduler"),
+            Self::PropertiesStore(_) => Some("treenail-properties-store"),
+            Self::Worker(_) => Some("treenail-worker"),
+            _ => None,
+        }
     }
 }
 

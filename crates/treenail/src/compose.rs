@@ -35,6 +35,11 @@ impl std::fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
+/// A configuration that is refused, in words.
+pub(crate) fn refused(why: String) -> anyhow::Error {
+    Refused(why).into()
+}
+
 /// The exit code of an error, where it has one of its own.
 pub(crate) fn exit_code(error: &anyhow::Error) -> Option<u8> {
     error.downcast_ref::<Refused>().map(|_| REFUSED)

@@ -63,11 +63,19 @@ fn obey_failpoint() -> anyhow::Result<()> {
 }
 
 async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
-    if cli.command.is_server() {
-        treenail_rpc::telemetry::init(cli.log_format.into(), &cli.log)?;
-        obey_failpoint()?;
-        treenail_rpc::limits::raise_open_files();
-    }
+    let Some(service) = cli.command.service() else {
+        return execute(cli).await;
+    };
+    let otlp = cli.telemetry.of(service).map_err(compose::refused)?;
+    let telemetry = treenail_rpc::telemetry::init(cli.log_format.into(), &cli.log, otlp.as_ref())?;
+    obey_failpoint()?;
+    treenail_rpc::limits::raise_open_files();
+    let ended = execute(cli).await;
+    telemetry.end().await;
+    ended
+}
+
+async fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
     let file = FileConfig::read(cli.config.as_deref())?;
     match cli.command {
         // The large futures live on the heap.

@@ -3,6 +3,7 @@
 mod backoff;
 mod held;
 mod link;
+mod trace;
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
@@ -12,6 +13,7 @@ use tokio::{
     task::{JoinError, JoinSet},
     time::{Instant, Interval, MissedTickBehavior, interval},
 };
+use tracing::Instrument as _;
 use treenail_planted::{
     Bug,
     failpoint::{Step, pass},
@@ -196,7 +198,7 @@ impl<E: Execute> Session<E> {
         }
     }
 
-    fn assign(&mut self, task: Task) {
+    fn assign(&mut self, mut task: Task) {
         let key = Key::of(&task);
         // A stopping worker is silent: once its stream has ended, the task is another's.
         if self.stop_at.is_some() || self.held.get(&key).is_some() {
@@ -210,8 +212,10 @@ impl<E: Execute> Session<E> {
             starts: self.starts.0.clone(),
         };
         let held = key.clone();
+        let span = trace::begin(&mut task);
         let running = self.running.spawn(async move {
-            let outcome = executor.execute(&task, &cancel, started).await;
+            let outcome = executor.execute(&task, &cancel, started).instrument(span.clone()).await;
+            trace::end(&span, &outcome);
             (key, outcome)
         });
         self.held.attach(&held, running.id());

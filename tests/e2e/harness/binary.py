@@ -9,7 +9,8 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 # Variables of this shell's that must not reach a server: they would change what it does.
-_FOREIGN = ("AWS_", "TREENAIL_", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "PYTHON", "RUST_LOG")
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
+_FOREIGN = ("AWS_", "TREENAIL_", "OTEL_", "PYTHON", "RUST_LOG", *_PROXIES)
 
 
 def binary() -> Path:

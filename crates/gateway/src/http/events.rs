@@ -9,7 +9,7 @@ use treenail_proto::{
     contract::{self, Operation},
     ops::v1::{EventPayload, NotifyEventRequest, NotifyEventResponse},
 };
-use treenail_rpc::{Caller, Fault, Reason};
+use treenail_rpc::{Caller, Fault, Reason, telemetry::spans::name_request};
 
 use super::{Answer, Edge, body, single};
 use crate::{access::Trail, edge, limits::EVENTS_MAX};
@@ -47,6 +47,7 @@ async fn notify(
     let (parts, incoming) = request.into_parts();
     let operation = contract::by_path(NOTIFY_EVENT).ok_or_else(Fault::internal)?;
     trail.operation = Some(operation);
+    name_request(&operation.method);
     // A form of a web page cannot be of this type: such a request was meant.
     let content_type = single(&parts.headers, "content-type")?.unwrap_or_default();
     if !content_type

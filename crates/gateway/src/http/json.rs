@@ -6,7 +6,7 @@ use metrics::{counter, histogram};
 use tokio::time::Instant;
 use treenail_aws_json::Limits;
 use treenail_proto::contract::{self, Operation};
-use treenail_rpc::{Fault, Reason};
+use treenail_rpc::{Fault, Reason, telemetry::spans::name_request};
 
 use super::{Answer, Edge, body, single, unknown};
 use crate::{access::Trail, edge};
@@ -39,6 +39,7 @@ async fn call(edge: &Edge, request: Request<Incoming>, trail: &mut Trail) -> Res
     let (parts, incoming) = request.into_parts();
     let operation = operation(single(&parts.headers, "x-amz-target")?)?;
     trail.operation = Some(operation);
+    name_request(&operation.method);
     let content_type = single(&parts.headers, "content-type")?.unwrap_or_default();
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
     if !CONTENT_TYPES.iter().any(|known| known.eq_ignore_ascii_case(media_type)) {

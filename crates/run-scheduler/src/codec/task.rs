@@ -2,7 +2,7 @@
 
 use treenail_engine::glue::{JobRun, Outcome};
 use treenail_proto::{glue::v1 as glue, worker::v1 as worker};
-use treenail_rpc::Scope;
+use treenail_rpc::{Scope, telemetry::TraceContext};
 
 use super::{Malformed, non_empty};
 
@@ -12,7 +12,12 @@ const ERROR_MESSAGE_LENGTH_MAX: usize = 2048;
 const STATE_DETAIL_LENGTH_MAX: usize = 10_240;
 
 /// A job run as a worker gets it; `None` for one without a job, which is never handed out.
-pub(crate) fn to_task(run: &JobRun, scope: &Scope, workflow: Option<&str>) -> Option<worker::Task> {
+pub(crate) fn to_task(
+    run: &JobRun,
+    scope: &Scope,
+    workflow: Option<&str>,
+    trace: Option<&TraceContext>,
+) -> Option<worker::Task> {
     let job = run.spec.plan.as_ref()?;
     let settings = &run.spec.settings;
     let command = job.command.clone();
@@ -21,7 +26,8 @@ pub(crate) fn to_task(run: &JobRun, scope: &Scope, workflow: Option<&str>) -> Op
         token: run.token,
         account: scope.account.clone(),
         region: scope.region.clone(),
-        traceparent: String::new(),
+        traceparent: trace.map(|trace| trace.traceparent.clone()).unwrap_or_default(),
+        tracestate: trace.map(|trace| trace.tracestate.clone()).unwrap_or_default(),
         job: Some(worker::JobTask {
             job_name: run.spec.job_name.clone(),
             job_run_id: run.id.to_string(),

@@ -8,7 +8,7 @@ use treenail_engine::{
     task::WorkerId,
 };
 use treenail_proto::worker::v1::{AssignTask, CancelTask, work_response::Message};
-use treenail_rpc::Scope;
+use treenail_rpc::{Scope, telemetry::TraceContext};
 
 use treenail_planted::{
     Bug,
@@ -23,7 +23,14 @@ use crate::{
 };
 
 impl<S: Store> Scheduler<S> {
-    pub(super) fn call(&mut self, scope: &Scope, input: Input, key: Option<String>, reply: oneshot::Sender<Answer>) {
+    /// Takes a call in; `key` names it over its repetitions, and `trace` is what it belongs to.
+    pub(super) fn call(
+        &mut self,
+        scope: &Scope,
+        input: Input,
+        (key, trace): (Option<String>, Option<TraceContext>),
+        reply: oneshot::Sender<Answer>,
+    ) {
         let now = self.context.clock.now();
         if let Some(known) = key
             .as_ref()
@@ -33,7 +40,7 @@ impl<S: Store> Scheduler<S> {
             self.answer(scope, reply, Ok(known));
             return;
         }
-        let answer = self.apply(scope, input);
+        let answer = self.apply_for(scope, input, trace.as_ref());
         if let (Some(key), Ok(answer)) = (key, &answer) {
             let row = self.invocations.remember(scope, key, answer, now);
             self.batch.changes.invocations.push(row);
@@ -141,6 +148,7 @@ impl<S: Store> Scheduler<S> {
             } => {
                 seeds.push(Seed {
                     scope: scope.clone(),
+                    trace: self.traces.of_run(run).cloned(),
                     run,
                     workflow,
                     copy_from,
@@ -201,7 +209,7 @@ impl<S: Store> Scheduler<S> {
             .workflow_run()
             .and_then(|id| shard.workflow_run(id))
             .map(|run| run.plan.name.clone());
-        let Some(task) = task::to_task(run, scope, workflow.as_deref()) else {
+        let Some(task) = task::to_task(run, scope, workflow.as_deref(), self.traces.of(run)) else {
             return;
         };
         self.send(worker, Message::Assign(AssignTask { task: Some(task) }));

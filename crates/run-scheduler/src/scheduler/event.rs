@@ -8,8 +8,9 @@ use treenail_engine::{
     task::WorkerId,
 };
 use treenail_proto::worker::v1 as worker;
-use treenail_rpc::Scope;
+use treenail_rpc::{Scope, telemetry::TraceContext};
 
+use super::traces;
 use crate::{codec::plan::Published, error::Error, store::PlanRow};
 
 /// How many events wait at the most; whoever brings another one waits as well.
@@ -30,6 +31,8 @@ pub(crate) enum Event {
         input: Box<Input>,
         /// Names the call over its repetitions.
         key: Option<String>,
+        /// The trace that what it starts belongs to.
+        trace: Option<TraceContext>,
         reply: oneshot::Sender<Answer>,
     },
     /// The control-plane publishes.
@@ -85,10 +88,16 @@ impl Handle {
     /// Brings a call and waits for its answer, which comes once it is durable.
     pub(crate) async fn call(&self, scope: Scope, input: Input, key: Option<String>) -> Result<Reply, Error> {
         let (reply, answer) = oneshot::channel();
+        let trace = if traces::starts_something(&input) {
+            TraceContext::current()
+        } else {
+            None
+        };
         self.send(Event::Call {
             scope,
             input: Box::new(input),
             key,
+            trace,
             reply,
         })
         .await?;

@@ -19,7 +19,7 @@ use crate::{
 };
 
 impl<S: Store> Scheduler<S> {
-    pub(super) fn restore_scope(&mut self, stored: StoredScope) {
+    pub(super) fn restore_scope(&mut self, mut stored: StoredScope) {
         if let Some(clock_ms) = stored.clock_ms {
             // Only a manual clock is set; it goes on where it was.
             self.context.clock.set(Timestamp::from_millis(clock_ms));
@@ -30,6 +30,9 @@ impl<S: Store> Scheduler<S> {
             .filter(|_| !is_planted(Bug::ForgottenInvocations))
         {
             self.invocations.restore(row);
+        }
+        for row in std::mem::take(&mut stored.traces) {
+            self.traces.restore(row);
         }
         let scope = stored.scope.clone();
         let snapshot = to_snapshot(stored);

@@ -3,10 +3,15 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use tokio::task::JoinSet;
+use tracing::Instrument as _;
 use treenail_engine::ids::WorkflowRunId;
 use treenail_planted::failpoint::{Step, pass};
 use treenail_proto::internal::v1::{self as internal, seed_service_client::SeedServiceClient};
-use treenail_rpc::{Channel, Scope, limits::GRPC_MESSAGE_BYTES_MAX};
+use treenail_rpc::{
+    Channel, Scope,
+    limits::GRPC_MESSAGE_BYTES_MAX,
+    telemetry::{TraceContext, spans::follow_up},
+};
 
 /// How many seeds one call carries at the most.
 const SEEDS_PER_CALL_MAX: usize = 100;
@@ -21,6 +26,8 @@ const RETRY_MAX: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Seed {
     pub(super) scope: Scope,
+    /// The trace that the run belongs to.
+    pub(super) trace: Option<TraceContext>,
     pub(super) run: WorkflowRunId,
     pub(super) workflow: String,
     pub(super) copy_from: Option<WorkflowRunId>,
@@ -74,7 +81,10 @@ impl Seeds {
         let client = SeedServiceClient::new(self.properties.clone())
             .max_decoding_message_size(GRPC_MESSAGE_BYTES_MAX)
             .max_encoding_message_size(GRPC_MESSAGE_BYTES_MAX);
-        self.calls.spawn(send(client, seeds));
+        // A call that carries several runs' seeds is shown in the trace of the first that has one.
+        let trace = seeds.iter().find_map(|seed| seed.trace.as_ref());
+        let span = follow_up("seed run properties", trace);
+        self.calls.spawn(send(client, seeds).instrument(span));
     }
 }
 

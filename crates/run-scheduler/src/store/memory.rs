@@ -11,7 +11,7 @@ use treenail_storage::disk::{Disk, Failed};
 
 use super::{
     BatchRow, BookmarkRow, Changes, CopiesRow, CrawlRow, Error, EventRow, InvocationRow, JobRunRow, PlanKind, PlanRow,
-    Position, RunRow, ScheduleRow, Store, StoredScope,
+    Position, RunRow, ScheduleRow, Store, StoredScope, TraceRow,
 };
 use crate::codec::opened;
 
@@ -49,6 +49,7 @@ struct Tables {
     batches: BTreeMap<(Scope, String), BatchRow>,
     events: BTreeMap<(String, u64), EventRow>,
     invocations: BTreeMap<(Scope, String), InvocationRow>,
+    traces: BTreeMap<String, TraceRow>,
     bookmarks: BTreeMap<String, BookmarkRow>,
     clock_ms: Option<i64>,
 }
@@ -252,6 +253,12 @@ impl Tables {
                 None => drop(self.batches.remove(&key)),
             }
         }
+        for row in changes.traces {
+            match row.context {
+                Some(_) => drop(self.traces.insert(row.id.clone(), row)),
+                None => drop(self.traces.remove(&row.id)),
+            }
+        }
         self.clock_ms = changes.clock_ms.or(self.clock_ms);
     }
 
@@ -301,6 +308,9 @@ impl Tables {
         }
         for row in self.invocations.values() {
             of!(row.scope).invocations.push(row.clone());
+        }
+        for row in self.traces.values() {
+            of!(row.scope).traces.push(row.clone());
         }
         for scope in found.values_mut() {
             scope.clock_ms = self.clock_ms;

@@ -1,6 +1,6 @@
 //! The rows: columns for what is searched by, and an encoded message for the rest.
 
-use treenail_rpc::Scope;
+use treenail_rpc::{Scope, telemetry::TraceContext};
 
 /// The kinds of plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -148,6 +148,17 @@ pub struct InvocationRow {
     pub answer: String,
 }
 
+/// The trace that a run belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TraceRow {
+    /// The account and region.
+    pub scope: Scope,
+    /// The id of the workflow run, or that of the first attempt of a job run outside workflows.
+    pub id: String,
+    /// The request that started it; `None` removes the row.
+    pub context: Option<TraceContext>,
+}
+
 /// A job's bookmark.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BookmarkRow {
@@ -188,6 +199,8 @@ pub struct Changes {
     pub events: Vec<EventRow>,
     /// Answers.
     pub invocations: Vec<InvocationRow>,
+    /// Traces, in order: a row may be put and removed.
+    pub traces: Vec<TraceRow>,
     /// How far a manual clock has got, in milliseconds since the Unix epoch.
     pub clock_ms: Option<i64>,
 }
@@ -207,6 +220,7 @@ impl StoredScope {
             schedules: Vec::new(),
             batches: Vec::new(),
             invocations: Vec::new(),
+            traces: Vec::new(),
             clock_ms: None,
         }
     }
@@ -243,6 +257,8 @@ pub struct StoredScope {
     pub batches: Vec<BatchRow>,
     /// The answers.
     pub invocations: Vec<InvocationRow>,
+    /// The traces.
+    pub traces: Vec<TraceRow>,
     /// How far a manual clock has got, in milliseconds since the Unix epoch.
     pub clock_ms: Option<i64>,
 }

@@ -16,10 +16,16 @@ use super::{
     StoredScope,
 };
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    name: "0001_create_tables",
-    sql: include_str!("../../migrations/sqlite/0001_create_tables.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        name: "0001_create_tables",
+        sql: include_str!("../../migrations/sqlite/0001_create_tables.sql"),
+    },
+    Migration {
+        name: "0002_create_trace",
+        sql: include_str!("../../migrations/sqlite/0002_create_trace.sql"),
+    },
+];
 
 const PUT_BOOKMARK: &str = "INSERT INTO bookmark (job_uid, version, run, attempt, run_id, previous_run_id, state)
     SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE coalesce((SELECT version FROM bookmark WHERE job_uid = ?1), 0) = ?8

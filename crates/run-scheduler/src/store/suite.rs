@@ -2,11 +2,11 @@
 
 use std::future::Future;
 
-use treenail_rpc::Scope;
+use treenail_rpc::{Scope, telemetry::TraceContext};
 
 use super::{
     BookmarkRow, Changes, CopiesRow, EventRow, InvocationRow, JobRunRow, PlanKind, PlanRow, Position, RunRow,
-    ScheduleRow, Store,
+    ScheduleRow, Store, TraceRow,
 };
 
 /// Puts stores through all of it; `make` gives an empty one each time.
@@ -20,6 +20,7 @@ pub(crate) async fn all<S: Store, F: Future<Output = S>>(make: impl Fn() -> F) {
     pages_are_newest_first_and_have_no_gaps(make().await).await;
     what_is_open_is_loaded_with_the_plans_it_keeps(make().await).await;
     rows_are_replaced_and_removed(make().await).await;
+    traces_are_loaded_until_they_are_removed(make().await).await;
     bookmarks_change_only_from_the_version_that_was_read(make().await).await;
     pruning_removes_what_is_old_or_orphaned_and_nothing_else(make().await).await;
 }
@@ -230,6 +231,29 @@ async fn what_is_open_is_loaded_with_the_plans_it_keeps(store: impl Store) {
         ["b", "a"],
         "oldest first"
     );
+}
+
+async fn traces_are_loaded_until_they_are_removed(store: impl Store) {
+    let trace = |id: &str, traceparent: Option<&str>| TraceRow {
+        scope: Scope::default(),
+        id: id.to_owned(),
+        context: traceparent.map(|traceparent| TraceContext {
+            traceparent: traceparent.to_owned(),
+            tracestate: "vendor=value".to_owned(),
+        }),
+    };
+    let begun = Changes {
+        traces: vec![trace("r", Some("one")), trace("s", Some("two")), trace("s", None)],
+        ..Changes::default()
+    };
+    store.commit(begun).await.unwrap();
+    assert_eq!(store.load().await.unwrap()[0].traces, [trace("r", Some("one"))]);
+    let ended = Changes {
+        traces: vec![trace("r", None)],
+        ..Changes::default()
+    };
+    store.commit(ended).await.unwrap();
+    assert!(store.load().await.unwrap().iter().all(|scope| scope.traces.is_empty()));
 }
 
 async fn rows_are_replaced_and_removed(store: impl Store) {

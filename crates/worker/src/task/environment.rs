@@ -89,6 +89,7 @@ fn of_run(task: &Task, job: &JobTask) -> impl Iterator<Item = (&'static str, Str
         ("GLUE_VERSION", job.glue_version.clone()),
         ("GLUE_PYTHON_VERSION", version.unwrap_or_else(|| "3".to_owned())),
         ("TRACEPARENT", task.traceparent.clone()),
+        ("TRACESTATE", task.tracestate.clone()),
     ]
     .into_iter()
     .filter(|(_, value)| !value.is_empty())

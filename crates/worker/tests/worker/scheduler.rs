@@ -51,6 +51,7 @@ pub(crate) fn task(id: &str, script: &str) -> Task {
             ..JobTask::default()
         }),
         traceparent: String::new(),
+        tracestate: String::new(),
     }
 }
 

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, OptionalExtension as _, Result};
 use treenail_proto::internal::v1::{StoredCopies, StoredJobRun};
-use treenail_rpc::Scope;
+use treenail_rpc::{Scope, telemetry::TraceContext};
 
 use super::read;
 use crate::codec::opened;
 use crate::store::{
-    BatchRow, CopiesRow, CrawlRow, InvocationRow, JobRunRow, PlanRow, RunRow, ScheduleRow, StoredScope,
+    BatchRow, CopiesRow, CrawlRow, InvocationRow, JobRunRow, PlanRow, RunRow, ScheduleRow, StoredScope, TraceRow,
 };
 
 const CURRENT_PLANS: &str = "SELECT scope, kind, name, uid, sequence, is_deleted, written_at_ms, data FROM plan WHERE is_current ORDER BY sequence";
@@ -22,6 +22,7 @@ const JOB_RUNS_OF_CHAIN: &str =
 const SCHEDULES: &str = "SELECT scope, workflow, trigger_name, next_at_ms FROM schedule";
 const BATCHES: &str = "SELECT scope, workflow, data FROM batch";
 const INVOCATIONS: &str = "SELECT scope, key, expires_at_ms, answer FROM invocation ORDER BY expires_at_ms";
+const TRACES: &str = "SELECT scope, id, traceparent, tracestate FROM trace";
 const CLOCK: &str = "SELECT now_ms FROM clock";
 
 pub(super) fn everything_open(connection: &Connection) -> Result<Vec<StoredScope>> {
@@ -30,6 +31,7 @@ pub(super) fn everything_open(connection: &Connection) -> Result<Vec<StoredScope
     found.runs(connection)?;
     found.job_runs(connection)?;
     found.timers(connection)?;
+    found.traces(connection)?;
     let clock_ms = connection.query_row(CLOCK, [], |row| row.get(0)).optional()?;
     let mut scopes: Vec<StoredScope> = found.scopes.into_values().collect();
     for scope in &mut scopes {
@@ -160,6 +162,26 @@ impl Found {
         for row in invocations {
             let row = row?;
             self.scope(&row.scope.clone()).invocations.push(row);
+        }
+        Ok(())
+    }
+
+    fn traces(&mut self, connection: &Connection) -> Result<()> {
+        let mut statement = connection.prepare(TRACES)?;
+        let traces = statement.query_map([], |row| {
+            let context = TraceContext {
+                traceparent: row.get(2)?,
+                tracestate: row.get(3)?,
+            };
+            Ok(TraceRow {
+                scope: read::scope(row, 0)?,
+                id: row.get(1)?,
+                context: Some(context),
+            })
+        })?;
+        for row in traces {
+            let row = row?;
+            self.scope(&row.scope.clone()).traces.push(row);
         }
         Ok(())
     }

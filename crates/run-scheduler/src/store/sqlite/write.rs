@@ -28,6 +28,9 @@ const REMOVE_BATCH: &str = "DELETE FROM batch WHERE scope = ?1 AND workflow = ?2
 const PUT_EVENT: &str = "INSERT INTO event (run_id, sequence, at_ms, data) VALUES (?1, ?2, ?3, ?4)";
 const PUT_INVOCATION: &str = "INSERT INTO invocation (scope, key, expires_at_ms, answer) VALUES (?1, ?2, ?3, ?4)
     ON CONFLICT (scope, key) DO UPDATE SET expires_at_ms = excluded.expires_at_ms, answer = excluded.answer";
+const PUT_TRACE: &str = "INSERT INTO trace (id, scope, traceparent, tracestate) VALUES (?1, ?2, ?3, ?4)
+    ON CONFLICT (id) DO UPDATE SET traceparent = excluded.traceparent, tracestate = excluded.tracestate";
+const REMOVE_TRACE: &str = "DELETE FROM trace WHERE id = ?1";
 const PUT_CLOCK: &str =
     "INSERT INTO clock (id, now_ms) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET now_ms = excluded.now_ms";
 
@@ -48,6 +51,20 @@ pub(super) fn all(connection: &Connection, changes: &Changes) -> Result<()> {
         connection
             .prepare_cached(PUT_INVOCATION)?
             .execute(params![scope, row.key, row.expires_at_ms, row.answer])?;
+    }
+    for row in &changes.traces {
+        match &row.context {
+            Some(trace) => {
+                let scope = row.scope.to_string();
+                connection.prepare_cached(PUT_TRACE)?.execute(params![
+                    row.id,
+                    scope,
+                    trace.traceparent,
+                    trace.tracestate
+                ])?
+            }
+            None => connection.prepare_cached(REMOVE_TRACE)?.execute([&row.id])?,
+        };
     }
     if let Some(now_ms) = changes.clock_ms {
         connection.prepare_cached(PUT_CLOCK)?.execute([now_ms])?;
