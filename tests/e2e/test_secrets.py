@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 
 from harness import wire
 from harness.grpc_client import stubs
+from harness.otlp import SENDS_SOON, Receiver
 from harness.server import ALL_IN_ONE, Server, binary, clean_environment, free_port
 from harness.waiting import eventually
 
@@ -35,13 +36,21 @@ class Canaries:
 
 
 @pytest.fixture
-def talkative(shape: str, tmp_path: Path) -> Iterator[tuple[Server, Any, dict[str, str], Path]]:
-    """A server that logs all that it can, with keys, an audit log and metrics; a client, its key, and the audit log."""
+def receiver() -> Iterator[Receiver]:
+    """What is sent over OTLP."""
+    with Receiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def talkative(shape: str, receiver: Receiver, tmp_path: Path) -> Iterator[tuple[Server, Any, dict[str, str], Path]]:
+    """A server that tells all that it can, with keys; a client, its key, and the audit log."""
     keys, audit = tmp_path / "keys.toml", tmp_path / "audit.jsonl"
     line = [str(binary()), "keys", "create", "--credentials", str(keys), "--policy", "admin"]
     made = subprocess.run(line, env=clean_environment(), capture_output=True, text=True, check=True).stdout
     key = dict(line.split("=", 1) for line in made.splitlines())
-    server = Server(shape, tmp_path / "server", environment={"TREENAIL_LOG": "trace"})
+    telemetry = {"TREENAIL_OTLP_ENDPOINT": receiver.endpoint, **SENDS_SOON}
+    server = Server(shape, tmp_path / "server", environment={"TREENAIL_LOG": "trace", **telemetry})
     (tmp_path / "job-key").write_bytes(secrets.token_bytes(32))
     (tmp_path / "job-key").chmod(0o600)
     job_key = ["--job-key-file", str(tmp_path / "job-key")]
@@ -62,7 +71,9 @@ def talkative(shape: str, tmp_path: Path) -> Iterator[tuple[Server, Any, dict[st
         server.kill()
 
 
-def test_no_secret_is_told(talkative: tuple[Server, Any, dict[str, str], Path], tmp_path: Path) -> None:
+def test_no_secret_is_told(
+    talkative: tuple[Server, Any, dict[str, str], Path], receiver: Receiver, tmp_path: Path
+) -> None:
     server, glue, key, audit = talkative
     canary = Canaries()
     script = tmp_path / "script.py"
@@ -108,9 +119,16 @@ def test_no_secret_is_told(talkative: tuple[Server, Any, dict[str, str], Path], 
         clients.WorkflowServiceStub(channel).ListWorkflows(
             messages.ListWorkflowsRequest(), metadata=[("authorization", good)]
         )
+    # What is left is sent when the server ends.
+    exposed = wire.request(f"http://{key['admin']}", "GET", "/metrics").body.decode()
+    server.stop()
     places = {path.name: path.read_text(encoding="utf-8", errors="replace") for path in server.data_dir.glob("*.log")}
+    places["telemetry"] = receiver.content().decode(errors="replace")
+    assert "job j" in {span.name for span in receiver.spans()}
+    assert {"treenail_api_requests_total"} <= {name for _, name in receiver.metrics()}
+    assert len(receiver.logs()) > 5
     places["audit log"] = audit.read_text(encoding="utf-8")
-    places["metrics"] = wire.request(f"http://{key['admin']}", "GET", "/metrics").body.decode()
+    places["metrics"] = exposed
     places["errors"] = "\n".join(told)
     assert sum(len(text) for text in places.values()) > 10_000, "the server was to say a lot"
     found = {

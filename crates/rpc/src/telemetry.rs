@@ -10,7 +10,6 @@ pub mod spans;
 use std::io::{self, IsTerminal as _};
 
 pub use context::TraceContext;
-use http::Uri;
 use opentelemetry::{metrics::MeterProvider as _, trace::TracerProvider as _};
 use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
 pub use otlp::{Otlp, Unusable};
@@ -68,9 +67,9 @@ pub enum Error {
     #[error("telemetry cannot be sent to {endpoint}")]
     Otlp {
         /// Where it was to be sent.
-        endpoint: Uri,
+        endpoint: String,
         /// What is wrong with it.
-        source: Unusable,
+        source: Box<Unusable>,
     },
     /// Metrics were gathered before.
     #[error("metrics are gathered already")]
@@ -112,8 +111,8 @@ pub fn init(format: LogFormat, filter: &str, otlp: Option<&Otlp>) -> Result<Tele
         return Ok(Telemetry(None));
     };
     let pipelines = otlp.start().map_err(|source| Error::Otlp {
-        endpoint: otlp.endpoint.clone(),
-        source,
+        endpoint: otlp.endpoint.to_string(),
+        source: Box::new(source),
     })?;
     let spans = tracing_opentelemetry::layer()
         .with_tracer(pipelines.tracer.tracer(SCOPE))
