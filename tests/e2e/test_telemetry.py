@@ -248,6 +248,26 @@ def test_a_trace_outlives_a_crash(shape: str, receiver: Receiver, gate: Gate, re
         server.kill()
 
 
+def test_what_a_schedule_starts_begins_a_trace(receiver: Receiver, record: Record, tmp_path: Path) -> None:
+    environment = told(receiver.endpoint, OTEL_SERVICE_NAME="scheduled")
+    server = Server(ALL_IN_ONE, tmp_path / "server", manual_clock=True, environment=environment)
+    try:
+        flow = Flow(client("glue", server.start().endpoint, new_account()), tmp_path)
+        flow.job("a", record.script)
+        flow.starts_with("a", kind="SCHEDULED", Schedule="cron(0 12 * * ? *)", StartOnCreation=True)
+        server.advance_clock(24 * 60 * 60 * 1000)
+        flow.runs()[0].ended()
+        found = eventually(
+            lambda: [span for span in receiver.spans() if span.service == "scheduled" and span.name == "job a"],
+            "the attempt",
+        )
+        [due] = [span for span in receiver.spans() if span.name == "start what is due"]
+        assert (due.parent_id, found[0].parent_id, found[0].trace_id) == ("", due.span_id, due.trace_id)
+        assert record.runs[0]["environment"]["TRACEPARENT"] == found[0].traceparent
+    finally:
+        server.kill()
+
+
 def test_metrics_are_sent_as_prometheus_has_them(
     traced: Server, shape: str, traced_glue: Any, receiver: Receiver, tmp_path: Path
 ) -> None:

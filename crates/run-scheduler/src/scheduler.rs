@@ -23,7 +23,10 @@ use treenail_engine::{
     ids::{JobRunId, WorkflowRunId},
     task::{Pool, WorkerId},
 };
-use treenail_rpc::{Channel, Clock, Entropy, Scope, telemetry::TraceContext};
+use treenail_rpc::{
+    Channel, Clock, Entropy, Scope,
+    telemetry::{TraceContext, spans},
+};
 
 use self::{batch::Batch, invocations::Invocations, seeds::Seeds, sessions::Sessions, traces::Traces};
 use crate::{config::Config, logs::Logs, news::News, retention::Sweeper, store::Store};
@@ -181,6 +184,7 @@ impl<S: Store> Scheduler<S> {
     /// The same, for a request that belongs to a trace: what it starts belongs to that trace too.
     fn apply_for(&mut self, scope: &Scope, input: Input, trace: Option<&TraceContext>) -> Result<Reply, Rejected> {
         let now = self.context.clock.now();
+        let is_tick = matches!(input, Input::Tick);
         if !self.shards.contains_key(scope) {
             let shard = Shard::new(
                 &scope.account,
@@ -193,7 +197,13 @@ impl<S: Store> Scheduler<S> {
         let shard = self.shards.get_mut(scope).expect("made above");
         let mut out = Output::default();
         let reply = shard.apply(now, input, &mut out)?;
-        let traces = self.traces.note(scope, &out.changes, trace);
+        // What falls due was asked for by nobody: a trace may begin with it.
+        let due = if is_tick && traces::has_started(&out) {
+            TraceContext::of(&spans::root("start what is due"))
+        } else {
+            None
+        };
+        let traces = self.traces.note(scope, &out, trace.or(due.as_ref()));
         self.batch.changes.traces.extend(traces);
         for effect in &out.effects {
             self.take_in(scope, effect);

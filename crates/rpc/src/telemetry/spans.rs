@@ -80,6 +80,12 @@ pub fn follow_up(name: &'static str, parent: Option<&TraceContext>) -> Span {
     span
 }
 
+/// A span of what no request asked for, with which a trace begins.
+#[must_use]
+pub fn root(name: &'static str) -> Span {
+    info_span!(target: TARGET, parent: None, "root", otel.name = name, otel.kind = "internal")
+}
+
 /// What the span of an attempt tells.
 #[derive(Clone, Copy, Debug)]
 pub struct Attempt<'a> {

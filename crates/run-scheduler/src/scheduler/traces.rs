@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use treenail_engine::{
-    glue::{Changes, Input, JobRun, Origin},
+    glue::{Changes, Effect, Input, JobRun, Origin, Output},
     ids::{ChainId, JobRunId, WorkflowRunId},
 };
 use treenail_rpc::{Scope, telemetry::TraceContext};
@@ -37,14 +37,16 @@ impl Traces {
         self.open.extend(row.context.map(|context| (subject, context)));
     }
 
-    /// Takes note of what a step changed, and for which request; gives what is to be written down.
-    pub(super) fn note(&mut self, scope: &Scope, changes: &Changes, request: Option<&TraceContext>) -> Vec<TraceRow> {
+    /// Takes note of what a step gave, and for which request; gives what is to be written down.
+    pub(super) fn note(&mut self, scope: &Scope, out: &Output, request: Option<&TraceContext>) -> Vec<TraceRow> {
         let mut rows = Vec::new();
         if request.is_none() && self.open.is_empty() {
             return rows;
         }
+        let changes = &out.changes;
         for (id, run) in &changes.runs {
             let is_open = !run.status.is_terminal();
+            let request = request.filter(|_| out.effects.iter().any(|effect| begins_run(effect, *id)));
             rows.extend(self.change(scope, Subject::WorkflowRun(*id), is_open, request));
         }
         let chains = self.chains(changes);
@@ -57,7 +59,8 @@ impl Traces {
                 continue;
             }
             let inherited = chain_of(run).and_then(|chain| chains.get(&chain));
-            rows.extend(self.change(scope, Subject::JobRun(first), !run.is_settled(), request.or(inherited)));
+            let trace = request.or(inherited).filter(|_| out.effects.iter().any(begins_job_run));
+            rows.extend(self.change(scope, Subject::JobRun(first), !run.is_settled(), trace));
         }
         rows
     }
@@ -134,6 +137,23 @@ pub(super) fn starts_something(input: &Input) -> bool {
         | Input::LeaseLost { .. }
         | Input::Tick => false,
     }
+}
+
+/// Whether a step that nobody asked for starts something.
+pub(super) fn has_started(out: &Output) -> bool {
+    out.effects
+        .iter()
+        .any(|effect| matches!(effect, Effect::Seed { .. }) || begins_job_run(effect))
+}
+
+/// A run's properties are sown in the step in which it begins.
+fn begins_run(effect: &Effect, id: WorkflowRunId) -> bool {
+    matches!(effect, Effect::Seed { run, .. } if *run == id)
+}
+
+/// A job run waits for a worker from the step on in which it begins.
+fn begins_job_run(effect: &Effect) -> bool {
+    matches!(effect, Effect::Enqueue(job_run) if job_run.attempt() == 0)
 }
 
 fn chain_of(run: &JobRun) -> Option<ChainId> {
