@@ -29,6 +29,8 @@ mod pages;
 mod server;
 #[path = "orchestration/split.rs"]
 mod split;
+#[path = "orchestration/telemetry.rs"]
+mod telemetry;
 #[path = "orchestration/throughput.rs"]
 mod throughput;
 #[path = "orchestration/workers.rs"]
@@ -82,6 +84,9 @@ fn main() {
         }
         if is_wanted("workers") {
             workers::workers().await;
+        }
+        if is_wanted("traced") {
+            telemetry::traced().await;
         }
         if is_wanted("runs") {
             throughput::runs().await;
