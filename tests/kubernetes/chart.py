@@ -15,7 +15,11 @@ from harness.server import REPOSITORY
 CHART = REPOSITORY / "deploy" / "helm" / "treenail"
 JOBS = {"worker": {"kubernetesJobs": {"enabled": True}}}
 # The components of deploy/kubernetes in the chart's words.
-COMPONENTS = {"kubernetes-executor": JOBS, "metrics": {"metrics": {"enabled": True}}}
+COMPONENTS = {
+    "kubernetes-executor": JOBS,
+    "metrics": {"metrics": {"enabled": True}},
+    "telemetry": {"telemetry": {"enabled": True}},
+}
 
 
 def values_of(name: str) -> dict[str, Any]:

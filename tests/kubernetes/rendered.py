@@ -22,8 +22,8 @@ VERSIONS = ("1.29", "1.31", "1.33", "1.34", "1.35", "1.36", "1.37")
 APPLICATION = "app.kubernetes.io/name"
 COMPONENT = "app.kubernetes.io/component"
 
-# The services as they can be set up. The last two are production's with one of the components.
-COMPONENTS = ("kubernetes-executor", "metrics")
+# The services as they can be set up. The last are production's with one of the components.
+COMPONENTS = ("kubernetes-executor", "metrics", "telemetry")
 SHAPES = ("base", "overlays/dev", "overlays/production", *COMPONENTS)
 # And the namespace of those Jobs, which has no pods of its own.
 JOBS = "jobs"

@@ -187,6 +187,20 @@ def test_metrics_are_in_reach_of_monitoring_alone_and_only_where_asked_for(shape
             assert not may_connect(of_services(shape), stranger, service, 4579)
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+def test_telemetry_has_a_way_to_its_collector_only_where_asked_for(shape: str) -> None:
+    is_asked_for = shape == "telemetry"
+    for name, template in pods(built(shape)).items():
+        service = pod(NAMESPACE, **template["metadata"]["labels"])
+        (container,) = containers(template)
+        told = {variable["name"]: variable["value"] for variable in container["env"] if "value" in variable}
+        assert told.get("TREENAIL_OTLP_ENDPOINT") == ("http://collector.monitoring:4317" if is_asked_for else None)
+        # The policies of other namespaces are not ours; this one's let out to the collector, and to nobody beside it.
+        assert may_connect(of_services(shape), service, pod("monitoring"), 4317) == is_asked_for, name
+        assert not may_connect(of_services(shape), service, pod("monitoring"), 4318)
+        assert not may_connect(of_services(shape), service, pod("elsewhere"), 4317)
+
+
 def test_jobs_reach_names_and_the_gateway_and_nobody_reaches_jobs() -> None:
     both = (*built("kubernetes-executor"), *built(JOBS))
     job = pod("treenail-jobs", **{"job-name": "any"})

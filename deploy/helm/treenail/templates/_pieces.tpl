@@ -54,6 +54,10 @@ capabilities: { drop: [ALL] }
 {{- else }}
 - { name: TREENAIL_ADMIN_LISTEN, value: "127.0.0.1:4579" }
 {{- end }}
+{{- if .Values.telemetry.enabled }}
+- { name: TREENAIL_OTLP_ENDPOINT, value: {{ .Values.telemetry.endpoint | quote }} }
+- { name: TREENAIL_TRACE_RATIO, value: {{ .Values.telemetry.traceRatio | quote }} }
+{{- end }}
 {{- end }}
 
 {{/* What tells Prometheus of a pod. */}}
