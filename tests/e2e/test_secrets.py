@@ -129,6 +129,7 @@ def test_no_secret_is_told(
     assert len(receiver.logs()) > 5
     places["audit log"] = audit.read_text(encoding="utf-8")
     places["metrics"] = exposed
+    assert "treenail_api_requests_total" in exposed, "what is sent is exposed as well"
     places["errors"] = "\n".join(told)
     assert sum(len(text) for text in places.values()) > 10_000, "the server was to say a lot"
     found = {

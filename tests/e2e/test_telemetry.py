@@ -12,6 +12,7 @@ import grpc
 import pytest
 
 from harness.aws import client, new_account, refused
+from harness.certificates import Installation
 from harness.flows import Flow, add_job, job_is, job_run_ended
 from harness.grpc_client import stubs
 from harness.otlp import SENDS_SOON, Receiver, Span, Trace, named
@@ -380,6 +381,26 @@ def test_an_endpoint_that_cannot_be_sent_to_is_refused_at_start(
         assert why in server.log("serve")
     finally:
         server.kill()
+
+
+def test_a_collector_proves_itself_and_may_ask_for_a_key(tmp_path: Path) -> None:
+    installation, stranger = Installation(tmp_path / "trust"), Installation(tmp_path / "stranger")
+    for trusted in (installation, stranger):
+        variables = {"OTEL_EXPORTER_OTLP_CERTIFICATE": str(trusted.authority)}
+        with Receiver(installation=installation) as receiver:
+            environment = told(receiver.endpoint, OTEL_EXPORTER_OTLP_HEADERS="api-key=of-the-collector", **variables)
+            server = Server(ALL_IN_ONE, tmp_path / trusted.folder.name / "server", environment=environment)
+            try:
+                client("glue", server.start().endpoint, new_account()).list_workflows()
+                if trusted is installation:
+                    eventually(receiver.spans, "a span")
+                    assert {metadata["api-key"] for metadata in receiver.metadata} == {"of-the-collector"}
+                else:
+                    eventually(lambda server=server: "is dropped until it is" in server.logs(), "the refusal")
+                    assert receiver.calls == 0
+            finally:
+                server.kill()
+            assert "of-the-collector" not in server.logs()
 
 
 def test_the_standard_variable_is_enough(receiver: Receiver, tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2, metric
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 from opentelemetry.proto.trace.v1 import trace_pb2
 
+from .certificates import Installation
+
 # What makes servers send soon, so that no test waits for long.
 SENDS_SOON = {
     "OTEL_BSP_SCHEDULE_DELAY": "100",
@@ -81,9 +83,13 @@ class Trace:
 
 
 class Receiver:
-    """Keeps what it is sent; one that is stuck takes calls and never answers."""
+    """Keeps what it is sent; one that is stuck takes calls and never answers.
 
-    def __init__(self, is_stuck: bool = False) -> None:
+    With an installation it shows the certificate of its gateway.
+    """
+
+    def __init__(self, is_stuck: bool = False, installation: Installation | None = None) -> None:
+        self.metadata: list[dict[str, str | bytes]] = []
         self._requests: list[Any] = []
         self._lock = threading.Lock()
         self._let_go = threading.Event()
@@ -98,7 +104,12 @@ class Receiver:
         logs_service_pb2_grpc.add_LogsServiceServicer_to_server(
             self._service(logs_service_pb2.ExportLogsServiceResponse), self._server
         )
-        self._port = self._server.add_insecure_port("127.0.0.1:0")
+        self._scheme = "https" if installation else "http"
+        if installation:
+            pair = (installation.key("gateway").read_bytes(), installation.certificate("gateway").read_bytes())
+            self._port = self._server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([pair]))
+        else:
+            self._port = self._server.add_insecure_port("127.0.0.1:0")
 
     def __enter__(self) -> Receiver:
         """Begins to listen."""
@@ -113,7 +124,7 @@ class Receiver:
     @property
     def endpoint(self) -> str:
         """Where servers send to."""
-        return f"http://127.0.0.1:{self._port}"
+        return f"{self._scheme}://127.0.0.1:{self._port}"
 
     @property
     def calls(self) -> int:
@@ -179,9 +190,10 @@ class Receiver:
         receiver = self
 
         class Service:
-            def Export(self, request: Any, _context: grpc.ServicerContext) -> Any:  # noqa: N802
+            def Export(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
                 with receiver._lock:
                     receiver._requests.append(request)
+                    receiver.metadata.append(dict(context.invocation_metadata()))
                 if receiver._is_stuck:
                     receiver._let_go.wait()
                 return response()
