@@ -22,7 +22,8 @@ fn number(variable: &str) -> Option<u64> {
 #[test]
 fn every_promise_holds_whatever_goes_wrong() {
     if let Some(seed) = number("TREENAIL_SEED") {
-        treenail_rpc::telemetry::init(treenail_rpc::telemetry::LogFormat::Human, "debug").unwrap();
+        let telemetry = treenail_rpc::telemetry::init(treenail_rpc::telemetry::LogFormat::Human, "debug", None);
+        drop(telemetry.unwrap());
         let report = simulation::run(seed);
         println!("{}", report.trace);
         report.judgement.unwrap();
