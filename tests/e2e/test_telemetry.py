@@ -199,6 +199,7 @@ def test_a_call_over_grpc_continues_its_callers_trace(traced: Server, receiver: 
         started = clients.WorkflowRunServiceStub(channel)
         started.StartWorkflowRun(messages.StartWorkflowRunRequest(name="flow"), metadata=metadata)
     [attempt] = attempts(receiver, trace, 1)
+    eventually(lambda: sum(span.name == START for span in receiver.spans(trace)) == 2, "both calls")
     calls = {span.span_id: span for span in receiver.spans(trace) if span.name == START}
     inner = calls[attempt.parent_id]
     assert calls[inner.parent_id].parent_id == trace.span_id, "the gateway's port, then the run-scheduler's"

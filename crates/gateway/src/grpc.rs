@@ -9,8 +9,9 @@ use http_body_util::{BodyExt as _, Limited};
 use prost_reflect::DynamicMessage;
 use tonic::{Status, body::Body, metadata::MetadataMap, service::Routes};
 use tower::service_fn;
+use tracing::Instrument as _;
 use treenail_proto::contract::{self, Operation};
-use treenail_rpc::{Caller, Fault, Reason, limits::GRPC_MESSAGE_BYTES_MAX};
+use treenail_rpc::{Caller, Fault, Reason, limits::GRPC_MESSAGE_BYTES_MAX, telemetry::spans};
 
 use crate::{
     access::{Access, Trail},
@@ -62,6 +63,13 @@ struct Port {
 
 impl Port {
     async fn answer(&self, request: Request<axum::body::Body>) -> Response<Body> {
+        let span = spans::grpc_request(&request);
+        let response = self.respond(request).instrument(span.clone()).await;
+        spans::say_status(&span, response.headers());
+        response
+    }
+
+    async fn respond(&self, request: Request<axum::body::Body>) -> Response<Body> {
         let admitted = self.guard.admits(request.uri(), request.headers());
         let Some(operation) = contract::by_path(request.uri().path()).filter(|_| admitted) else {
             return Status::permission_denied("this host or origin is not let in").into_http();

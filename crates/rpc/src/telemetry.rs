@@ -124,6 +124,7 @@ pub fn init(format: LogFormat, filter: &str, otlp: Option<&Otlp>) -> Result<Tele
     let logs = OpenTelemetryTracingBridge::new(&pipelines.logger)
         .with_filter(events(filter)?.and(filter_fn(is_ours).with_max_level_hint(LevelFilter::TRACE)));
     registry().with(lines).with(spans).with(logs).try_init()?;
+    spans::send_part(otlp.ratio);
     meter::install(pipelines.meter.meter(SCOPE)).map_err(|_| Error::Metrics)?;
     Ok(Telemetry(Some(pipelines)))
 }

@@ -9,7 +9,7 @@ use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 /// The header of the trace, the calling span, and whether it is sampled (`W3C Trace Context: traceparent`).
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+pub(super) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// The header of what vendors add (`W3C Trace Context: tracestate`).
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 /// The longest `tracestate` that is passed on, in bytes: what every vendor must be able to pass on.

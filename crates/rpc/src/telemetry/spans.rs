@@ -1,19 +1,22 @@
 //! The spans of calls and of attempts, and how a call carries its context to the next process.
 //!
-//! Where no telemetry is sent, no span is made: each place costs a look at a flag. A span says what was called and how it
-//! ended; it never has a value that a user gave.
+//! There is a span only where one is sent: whether a trace is, is settled before its first span is made, so that the
+//! requests of all others cost next to nothing. A trace begins at the gateway's ports or with what falls due; what is
+//! behind them only goes on with one. A span says what was called and how it ended; it never has a value that a user gave.
 
 use std::{
     pin::Pin,
+    sync::atomic::{AtomicU64, Ordering},
     task::{Context, Poll},
 };
 
 use futures::future::{Either, FutureExt as _};
 use http::{HeaderMap, Request, Response};
 use opentelemetry::trace::TraceContextExt as _;
+use opentelemetry_sdk::trace::{IdGenerator as _, RandomIdGenerator};
 use tonic::{Code, Status, body::Body};
 use tower::{Layer, Service};
-use tracing::{Instrument as _, Span, field::Empty, info_span};
+use tracing::{Instrument as _, Level, Span, field::Empty, info_span, span_enabled};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use super::context::{self, TraceContext};
@@ -24,11 +27,46 @@ pub(super) const TARGET: &str = "treenail::span";
 /// How all services of the contract begin; health checks and reflection have no spans.
 const CONTRACT: &str = "/treenail.";
 
-/// The span of a request to the HTTP port, which continues the trace that the request belongs to.
+/// Which part of the traces that begin here is sent, of [`u64::MAX`].
+static SENT: AtomicU64 = AtomicU64::new(0);
+
+/// Sets which part of the traces that begin here is sent, 0 to 1.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "a part of all numbers; the conversion stays within them"
+)]
+pub(super) fn send_part(ratio: f64) {
+    SENT.store((ratio * u64::MAX as f64) as u64, Ordering::Relaxed);
+}
+
+/// Whether a trace that begins now is sent.
+fn is_sent() -> bool {
+    let drawn = RandomIdGenerator::default().new_trace_id().to_bytes();
+    let [.., a, b, c, d, e, f, g, h] = drawn;
+    u64::from_be_bytes([a, b, c, d, e, f, g, h]) < SENT.load(Ordering::Relaxed)
+}
+
+/// Where a request belongs in a trace that is sent: below a caller's span, or at a trace's beginning; `None` for none.
+fn place(headers: &HeaderMap) -> Option<opentelemetry::Context> {
+    if !span_enabled!(target: TARGET, Level::INFO) {
+        return None;
+    }
+    match context::extract(headers) {
+        Some(parent) => Some(parent).filter(is_sampled),
+        None => is_sent().then(opentelemetry::Context::new),
+    }
+}
+
+/// The span of a request to the HTTP port, which continues the trace that the request belongs to, or begins one.
 ///
 /// [`answered`] says how it ended.
 #[must_use]
 pub fn http_request(headers: &HeaderMap) -> Span {
+    let Some(place) = place(headers) else {
+        return Span::none();
+    };
     let span = info_span!(
         target: TARGET,
         "request",
@@ -40,8 +78,20 @@ pub fn http_request(headers: &HeaderMap) -> Span {
         "error.type" = Empty,
         http.response.status_code = Empty,
     );
-    continue_trace(&span, headers);
+    adopt(&span, place);
     span
+}
+
+/// The span of a call to a public gRPC port that belongs to no trace yet: one may begin with it.
+///
+/// [`say_status`] says how it ended.
+#[must_use]
+pub fn grpc_request<B>(request: &Request<B>) -> Span {
+    // A call that belongs to a trace has its span already, or is not to have one.
+    if request.headers().contains_key(context::TRACEPARENT) {
+        return Span::none();
+    }
+    place(request.headers()).map_or_else(Span::none, |place| grpc_call(request.uri().path(), place))
 }
 
 /// Names the operation that the current request is for.
@@ -83,6 +133,9 @@ pub fn follow_up(name: &'static str, parent: Option<&TraceContext>) -> Span {
 /// A span of what no request asked for, with which a trace begins.
 #[must_use]
 pub fn root(name: &'static str) -> Span {
+    if !span_enabled!(target: TARGET, Level::INFO) || !is_sent() {
+        return Span::none();
+    }
     info_span!(target: TARGET, parent: None, "root", otel.name = name, otel.kind = "internal")
 }
 
@@ -214,10 +267,10 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let span = grpc_call(&request);
-        if span.is_disabled() {
+        let parent = continued(request.headers());
+        let Some(span) = parent.map(|parent| grpc_call(request.uri().path(), parent)) else {
             return Either::Left(self.inner.call(request));
-        }
+        };
         let answer = span.in_scope(|| self.inner.call(request));
         let told = span.clone();
         let answer = answer.inspect(move |answer| match answer {
@@ -230,8 +283,15 @@ where
     }
 }
 
-fn grpc_call(request: &Request<Body>) -> Span {
-    let path = request.uri().path();
+/// The span that a call continues, if it is sent.
+fn continued(headers: &HeaderMap) -> Option<opentelemetry::Context> {
+    if !span_enabled!(target: TARGET, Level::INFO) {
+        return None;
+    }
+    context::extract(headers).filter(is_sampled)
+}
+
+fn grpc_call(path: &str, place: opentelemetry::Context) -> Span {
     let Some((service, method)) = path
         .strip_prefix('/')
         .filter(|_| path.starts_with(CONTRACT))
@@ -250,12 +310,15 @@ fn grpc_call(request: &Request<Body>) -> Span {
         rpc.method = method,
         rpc.grpc.status_code = Empty,
     );
-    continue_trace(&span, request.headers());
+    adopt(&span, place);
     span
 }
 
-/// A call that failed says so in the head of its response; one that did well says so after its message.
-fn say_status(span: &Span, head: &HeaderMap) {
+/// Says how a call ended: one that failed says so in the head of its response, one that did well after its message.
+pub fn say_status(span: &Span, head: &HeaderMap) {
+    if span.is_disabled() {
+        return;
+    }
     let code = Status::from_header_map(head).map_or(Code::Ok, |status| status.code());
     span.record("rpc.grpc.status_code", code as i32);
     // The others are what a client did wrong (`OpenTelemetry semantic conventions: gRPC`).
@@ -273,16 +336,36 @@ fn say_status(span: &Span, head: &HeaderMap) {
     }
 }
 
-fn continue_trace(span: &Span, headers: &HeaderMap) {
-    if span.is_disabled() {
-        return;
-    }
-    if let Some(parent) = context::extract(headers) {
-        adopt(span, parent);
-    }
+fn is_sampled(context: &opentelemetry::Context) -> bool {
+    context.span().span_context().is_sampled()
 }
 
+/// Puts a new span where it belongs.
 fn adopt(span: &Span, parent: opentelemetry::Context) {
     // A span is new here, so it is refused a parent only where nothing is sent.
     let _not_sent = span.set_parent(parent);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_nothing_is_sent_no_span_is_made_and_no_call_carries_one() {
+        let mut headers = HeaderMap::new();
+        assert!(http_request(&headers).is_none());
+        assert!(root("nothing").is_none());
+        assert_eq!(TraceContext::current(), None);
+        context::inject(&Span::current(), &mut headers);
+        assert!(headers.is_empty());
+    }
+
+    #[test]
+    fn as_many_traces_begin_as_are_to_be_sent() {
+        for (ratio, range) in [(0.0, 0..=0), (0.1, 50..=150), (1.0, 1_000..=1_000)] {
+            send_part(ratio);
+            let sent = (0..1_000).filter(|_| is_sent()).count();
+            assert!(range.contains(&sent), "{sent} of 1,000 at {ratio}");
+        }
+    }
 }
