@@ -117,6 +117,8 @@ pub struct Limits {
     pub job_processes: usize,
     /// How often an outcome is said again that nobody acknowledged.
     pub outcome_again: Duration,
+    /// How long the tasks of a worker that is told to stop may go on, before they are ended; none are taken meanwhile.
+    pub drain_timeout: Duration,
     /// How long a stopping worker takes to end its tasks and say so.
     pub stop_timeout: Duration,
 }
@@ -139,6 +141,7 @@ impl Default for Limits {
             job_memory_bytes: None,
             job_processes: 512,
             outcome_again: Duration::from_secs(5),
+            drain_timeout: Duration::ZERO,
             stop_timeout: Duration::from_secs(8),
         }
     }

@@ -20,7 +20,7 @@ use treenail_planted::{
     is_planted,
 };
 use treenail_proto::worker::v1::{
-    AssignTask, CancelTask, Heartbeat, Hello, Outcome, Task, Welcome, work_request, work_response,
+    AssignTask, CancelTask, Draining, Heartbeat, Hello, Outcome, Task, Welcome, work_request, work_response,
 };
 
 use self::{
@@ -50,8 +50,7 @@ pub(crate) struct Session<E> {
     starts: (mpsc::Sender<Key>, mpsc::Receiver<Key>),
     /// Until when the tasks are ours although the run-scheduler is not heard; `None` before the first lease.
     lease: Option<Lease>,
-    /// When to give up, once the worker is to stop.
-    stop_at: Option<Instant>,
+    phase: Phase,
     in_touch: watch::Sender<bool>,
 }
 
@@ -68,6 +67,17 @@ impl Started {
         // The session outlives its tasks; were it gone, nobody would hear of the start.
         drop(self.starts.send(self.key).await);
     }
+}
+
+/// How far the worker has come with its stopping.
+#[derive(Clone, Copy, Debug)]
+enum Phase {
+    /// It takes tasks.
+    Serving,
+    /// It takes none, and finishes those that it has; then it ends them.
+    Draining { until: Instant },
+    /// It has ended its tasks and says so; then it gives up.
+    Stopping { until: Instant },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -87,12 +97,12 @@ impl<E: Execute> Session<E> {
             running: JoinSet::new(),
             starts: mpsc::channel(STARTS_MAX),
             lease: None,
-            stop_at: None,
+            phase: Phase::Serving,
             in_touch: deps.in_touch,
         }
     }
 
-    /// Takes and executes tasks until `shutdown`, then ends them and says so.
+    /// Takes and executes tasks until `shutdown`, then finishes those that it has, or ends them, and says so.
     pub(crate) async fn run(mut self, shutdown: impl Future<Output = ()>) {
         let mut shutdown = pin!(shutdown);
         let mut heartbeat = ticks(Duration::from_secs(1));
@@ -101,11 +111,14 @@ impl<E: Execute> Session<E> {
             tokio::select! {
                 // In this order, so that a seed gives one run of a simulation; the first of them are seldom ready.
                 biased;
-                () = &mut shutdown, if self.stop_at.is_none() => self.stop(),
-                () = until(self.stop_at) => {
-                    tracing::warn!(tasks = self.held.len(), "the worker stops before all outcomes are acknowledged");
-                    return;
-                }
+                () = &mut shutdown, if matches!(self.phase, Phase::Serving) => self.drain(),
+                () = until(self.phase.ends()) => match self.phase {
+                    Phase::Serving | Phase::Draining { .. } => self.stop(),
+                    Phase::Stopping { .. } => {
+                        tracing::warn!(tasks = self.held.len(), "the worker stops before all outcomes are acknowledged");
+                        return;
+                    }
+                },
                 () = until(self.lease.map(|lease| lease.ends)) => self.fence(),
                 _ = heartbeat.tick() => self.beat(),
                 _ = again.tick() => self.say_outcomes(),
@@ -122,15 +135,38 @@ impl<E: Execute> Session<E> {
         }
     }
 
-    /// Whether the worker was told to stop and has nothing more to say, or nobody to say it to.
+    /// Whether the worker was told to stop and has nothing more to say, or after its drain nobody to say it to.
     fn is_done(&self) -> bool {
-        let is_silent = self.held.is_empty() || self.link.has_failed();
-        self.stop_at.is_some() && self.running.is_empty() && is_silent
+        let is_silent = match self.phase {
+            Phase::Serving => false,
+            Phase::Draining { .. } => self.held.is_empty(),
+            Phase::Stopping { .. } => self.held.is_empty() || self.link.has_failed(),
+        };
+        is_silent && self.running.is_empty()
+    }
+
+    /// Takes no more tasks; those that there are have the time of the drain to end by themselves.
+    fn drain(&mut self) {
+        self.link.say(work_request::Message::Draining(Draining {}));
+        let drain = self.config.limits.drain_timeout;
+        if drain.is_zero() {
+            return self.stop();
+        }
+        tracing::info!(
+            tasks = self.held.len(),
+            seconds = drain.as_secs(),
+            "the worker takes no more tasks and finishes those that it has"
+        );
+        self.phase = Phase::Draining {
+            until: Instant::now() + drain,
+        };
     }
 
     fn stop(&mut self) {
         tracing::info!(tasks = self.running.len(), "the worker stops and ends its tasks");
-        self.stop_at = Some(Instant::now() + self.config.limits.stop_timeout);
+        self.phase = Phase::Stopping {
+            until: Instant::now() + self.config.limits.stop_timeout,
+        };
         self.held.cancel_all();
     }
 
@@ -156,6 +192,7 @@ impl<E: Execute> Session<E> {
                     worker_id: self.config.worker_id.clone(),
                     slots: self.config.slots,
                     held: self.held.named(),
+                    draining: !matches!(self.phase, Phase::Serving),
                 });
                 None
             }
@@ -166,6 +203,10 @@ impl<E: Execute> Session<E> {
                     length,
                     ends: Instant::now() + length,
                 });
+                if !matches!(self.phase, Phase::Serving) {
+                    // The hello may have been older than the wish to stop.
+                    self.link.say(work_request::Message::Draining(Draining {}));
+                }
                 self.say_starts();
                 self.say_outcomes();
                 Some(welcome)
@@ -200,8 +241,12 @@ impl<E: Execute> Session<E> {
 
     fn assign(&mut self, mut task: Task) {
         let key = Key::of(&task);
-        // A stopping worker is silent: once its stream has ended, the task is another's.
-        if self.stop_at.is_some() || self.held.get(&key).is_some() {
+        if self.held.get(&key).is_some() {
+            return;
+        }
+        // It was on its way when the worker was told to stop.
+        if !matches!(self.phase, Phase::Serving) {
+            self.link.say(key.declined());
             return;
         }
         pass(Step::TaskTaken);
@@ -279,6 +324,16 @@ impl<E: Execute> Session<E> {
             && let Some(lease) = &mut self.lease
         {
             lease.ends = Instant::now() + lease.length;
+        }
+    }
+}
+
+impl Phase {
+    /// When the next phase begins, or the worker gives up; `None` while nothing but a signal ends it.
+    fn ends(self) -> Option<Instant> {
+        match self {
+            Phase::Serving => None,
+            Phase::Draining { until } | Phase::Stopping { until } => Some(until),
         }
     }
 }

@@ -35,7 +35,8 @@ pub enum Error {
 
 /// Takes tasks and executes them until `shutdown` completes and what was in flight is ended and reported.
 ///
-/// At shutdown the tasks in flight are killed and reported as cancelled, within [`crate::Limits::stop_timeout`].
+/// At shutdown no more tasks are taken, and those in flight may go on for [`crate::Limits::drain_timeout`]; after that they
+/// are killed and reported as cancelled, within [`crate::Limits::stop_timeout`].
 /// The run-scheduler need not be there yet: the worker connects when it can.
 ///
 /// # Errors

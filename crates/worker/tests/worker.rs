@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "worker/drain.rs"]
+mod drain;
 #[path = "worker/limits.rs"]
 mod limits;
 #[path = "worker/scheduler.rs"]

@@ -55,6 +55,8 @@ class Server:
         self.manual_clock = manual_clock
         # Further arguments, by process.
         self.arguments: dict[str, list[str]] = {}
+        # The names of workers beside the one that the split shape has anyway.
+        self.more_workers: list[str] = []
         self._http, self._grpc = free_port(), free_port()
         self._inner = {name: free_port() for name in ("control-plane", "run-scheduler", "properties-store")}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -105,7 +107,8 @@ class Server:
     def stop(self) -> None:
         """Asks all processes to end, as an init system does, and waits until they have; fails when one did not."""
         codes = {}
-        for name in ("worker", "gateway", "control-plane", "run-scheduler", "properties-store", "serve"):
+        services = ("worker", "gateway", "control-plane", "run-scheduler", "properties-store", "serve")
+        for name in (*self.more_workers, *services):
             process = self._processes.pop(name, None)
             if process is not None:
                 process.send_signal(signal.SIGTERM)
@@ -152,7 +155,10 @@ class Server:
             scheduler: [*self._data(scheduler), *listen[scheduler], url[properties], *clock],
             control: [*self._data(control), *listen[control], url[scheduler], *clock],
             "gateway": [*self._data("gateway"), *front, url[control], url[scheduler], url[properties]],
-            "worker": [*self._data("worker"), url[scheduler], "--endpoint-url", self.endpoint],
+            **{
+                name: [*self._data(name), url[scheduler], "--endpoint-url", self.endpoint]
+                for name in ("worker", *self.more_workers)
+            },
         }
 
     @property
@@ -171,9 +177,10 @@ class Server:
         return ["--data-dir", str(self.data_dir / name)]
 
     def _spawn(self, name: str, arguments: list[str]) -> subprocess.Popen[bytes]:
+        service = "worker" if name in self.more_workers else name
         with self._log_path(name).open("ab") as log:
             return subprocess.Popen(
-                [*self.prefix, str(binary()), name, *arguments, *self._trust(name), *self.arguments.get(name, [])],
+                [*self.prefix, str(binary()), service, *arguments, *self._trust(service), *self.arguments.get(name, [])],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

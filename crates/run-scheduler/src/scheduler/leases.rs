@@ -7,7 +7,8 @@ use treenail_engine::{
     task::WorkerId,
 };
 use treenail_proto::worker::v1::{
-    AckTask, CancelTask, HeldTask, TaskFinished, TaskStarted, Welcome, work_request, work_response::Message,
+    AckTask, CancelTask, HeldTask, TaskDeclined, TaskFinished, TaskStarted, Welcome, work_request,
+    work_response::Message,
 };
 use treenail_rpc::Scope;
 
@@ -73,6 +74,11 @@ impl<S: Store> Scheduler<S> {
                 }
             }
             work_request::Message::Finished(finished) => self.finished(worker, finished),
+            work_request::Message::Draining(_) => {
+                self.pool.connect(worker, 0);
+                tracing::info!(worker = worker.as_str(), "a worker takes no more tasks");
+            }
+            work_request::Message::Declined(declined) => self.declined(worker, &declined),
         }
     }
 
@@ -164,6 +170,22 @@ impl<S: Store> Scheduler<S> {
         }
         // Recorded, or refused for good: either way it must not be said again.
         self.batch.acks.push((worker.clone(), AckTask { task_id, token }));
+    }
+
+    /// A worker gives back a task. One that is not its own, or that it has begun, is left as it is.
+    fn declined(&mut self, worker: &WorkerId, declined: &TaskDeclined) {
+        let Some((scope, job_run)) = self.find(&declined.task_id) else {
+            return;
+        };
+        let run = self.shards.get(&scope).and_then(|shard| shard.job_run(job_run));
+        let is_its = run.is_some_and(|run| {
+            run.token == declined.token
+                && run.lease.as_ref() == Some(worker)
+                && run.state == treenail_engine::glue::JobRunState::Starting
+        });
+        if is_its {
+            self.lose(job_run);
+        }
     }
 
     /// A task that a worker says it holds: the job run, if it is the worker's.

@@ -50,7 +50,12 @@ impl<S: Store> WorkerService for Api<S> {
                 "a worker says hello first, within five seconds",
             ));
         };
-        let Hello { worker_id, slots, held } = hello;
+        let Hello {
+            worker_id,
+            slots,
+            held,
+            draining,
+        } = hello;
         if !(1..=SLOTS_MAX).contains(&slots) || worker_id.is_empty() || worker_id.len() > WORKER_ID_LENGTH_MAX {
             return Err(Status::invalid_argument("a worker has an id and 1 to 10000 slots"));
         }
@@ -61,7 +66,8 @@ impl<S: Store> WorkerService for Api<S> {
         let connect = Connect {
             worker: worker.clone(),
             session,
-            slots,
+            // What takes no more tasks has no slots for them.
+            slots: if draining { 0 } else { slots },
             held,
             responses,
         };
@@ -109,7 +115,11 @@ impl<S: Store> Api<S> {
 
 /// Brings the scheduler what a worker says, until its stream ends.
 async fn listen(scheduler: Handle, worker: WorkerId, session: u64, mut requests: Streaming<WorkRequest>) {
-    while let Some(Ok(WorkRequest { message: Some(message) })) = requests.next().await {
+    while let Some(Ok(WorkRequest { message })) = requests.next().await {
+        let Some(message) = message else {
+            tracing::debug!(worker = worker.as_str(), "a worker said something unknown");
+            continue;
+        };
         if scheduler
             .send(Event::Said {
                 worker: worker.clone(),

@@ -86,6 +86,7 @@ async fn measure(server: &Server, workflows: &Workflows) -> Vec<Duration> {
         worker_id: "bench".to_owned(),
         slots: 100,
         held: Vec::new(),
+        draining: false,
     };
     say.send(WorkRequest {
         message: Some(Said::Hello(hello)),

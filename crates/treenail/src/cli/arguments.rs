@@ -281,6 +281,10 @@ pub(crate) struct Worker {
     pub(crate) peer: Peer,
     #[command(flatten)]
     pub(crate) worker_token: WorkerToken,
+    /// How long jobs may go on once the worker is told to stop, in seconds: it takes no more of them, and ends those that
+    /// still run then; 0 ends them at once
+    #[arg(long, env = "TREENAIL_DRAIN_SECONDS", default_value_t = 20)]
+    pub(crate) drain_seconds: u32,
     #[command(flatten)]
     pub(crate) job_key: JobKeyFile,
     #[command(flatten)]

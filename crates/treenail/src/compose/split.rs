@@ -1,5 +1,7 @@
 //! Each service alone, talking gRPC to the others.
 
+use std::time::Duration;
+
 use anyhow::Context as _;
 use tokio::sync::watch;
 use treenail_gateway::Backends;
@@ -136,6 +138,7 @@ pub(crate) async fn worker(arguments: &Worker) -> anyhow::Result<()> {
         Some(bundle) => Some(Authority::open(std::path::absolute(bundle)?)?),
         None => None,
     };
+    config.limits.drain_timeout = Duration::from_secs(arguments.drain_seconds.into());
     let deps = treenail_worker::Deps {
         scheduler: arguments
             .peer

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tokio::task::Id;
 use tokio_util::sync::CancellationToken;
-use treenail_proto::worker::v1::{HeldTask, Outcome, Task, TaskFinished, TaskStarted, work_request};
+use treenail_proto::worker::v1::{HeldTask, Outcome, Task, TaskDeclined, TaskFinished, TaskStarted, work_request};
 
 /// One hand-out of a task.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,6 +27,14 @@ impl Key {
     /// Says that the process runs.
     pub(super) fn started(&self) -> work_request::Message {
         work_request::Message::Started(TaskStarted {
+            task_id: self.task_id.clone(),
+            token: self.token,
+        })
+    }
+
+    /// Says that the task is not taken.
+    pub(super) fn declined(&self) -> work_request::Message {
+        work_request::Message::Declined(TaskDeclined {
             task_id: self.task_id.clone(),
             token: self.token,
         })

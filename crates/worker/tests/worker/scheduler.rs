@@ -162,6 +162,20 @@ impl Bench {
         self.eventually("the task to start", || self.heard_start(task_id)).await;
     }
 
+    pub(crate) fn heard_decline(&self, task_id: &str) -> bool {
+        self.scheduler.declined.lock().unwrap().iter().any(|id| id == task_id)
+    }
+
+    pub(crate) async fn wait_for_draining(&self) {
+        let is_draining = || self.scheduler.is_draining.load(Ordering::SeqCst);
+        self.eventually("the worker to drain", is_draining).await;
+    }
+
+    /// Waits until the worker has ended, as it was asked to.
+    pub(crate) async fn ended(self) {
+        timeout(PATIENCE, self.worker).await.unwrap().unwrap().unwrap();
+    }
+
     /// All output of the stream so far.
     pub(crate) fn output(&self, stream: LogStream) -> String {
         let logs = self.scheduler.logs.lock().unwrap();
@@ -220,6 +234,8 @@ struct State {
     /// Dropped to lose the stream.
     outbound: Mutex<Option<Outbound>>,
     started: Mutex<Vec<String>>,
+    declined: Mutex<Vec<String>>,
+    is_draining: AtomicBool,
     logs: Mutex<Vec<(LogStream, Vec<u8>)>>,
     refuses: AtomicBool,
     acknowledge_from: AtomicUsize,
@@ -234,6 +250,8 @@ impl Scheduler {
             outcome,
             outbound: Mutex::default(),
             started: Mutex::default(),
+            declined: Mutex::default(),
+            is_draining: AtomicBool::new(false),
             logs: Mutex::default(),
             refuses: AtomicBool::new(false),
             acknowledge_from: AtomicUsize::new(0),
@@ -246,6 +264,8 @@ impl Scheduler {
         match message {
             work_request::Message::Hello(hello) => self.hello.send(hello).await.unwrap(),
             work_request::Message::Heartbeat(_) => {}
+            work_request::Message::Draining(_) => self.is_draining.store(true, Ordering::SeqCst),
+            work_request::Message::Declined(declined) => self.declined.lock().unwrap().push(declined.task_id),
             work_request::Message::Started(started) => self.started.lock().unwrap().push(started.task_id),
             work_request::Message::Finished(finished) => {
                 let said = self.said.fetch_add(1, Ordering::SeqCst) + 1;
