@@ -1,6 +1,7 @@
 //! The command line.
 
 mod arguments;
+mod executor;
 mod telemetry;
 
 use std::{net::SocketAddr, path::PathBuf};
@@ -8,9 +9,12 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::{Parser, Subcommand, ValueEnum};
 use treenail_rpc::telemetry::LogFormat;
 
-pub(crate) use self::arguments::{
-    Access, Admin, ControlPlane, Demo, Front, Gateway, JobKeyFile, Jobs, Peer, PropertiesStore, RunScheduler, Serve,
-    Target, Tls, Worker, WorkerToken,
+pub(crate) use self::{
+    arguments::{
+        Access, Admin, ControlPlane, Demo, Front, Gateway, JobKeyFile, Jobs, Peer, PropertiesStore, RunScheduler,
+        Serve, Target, Tls, Worker, WorkerToken,
+    },
+    executor::Executor,
 };
 use self::telemetry::Telemetry;
 

@@ -146,6 +146,7 @@ fn worker_config(
         s3_endpoint_url: s3_endpoint,
         job_key,
         allow_http: jobs.allow_http,
+        executor: jobs.executor.kind()?,
         limits: treenail_worker::Limits {
             job_memory_bytes: jobs.job_memory_mib_max.map(|mib| mib.saturating_mul(1 << 20)),
             job_processes: jobs.job_processes_max,

@@ -10,7 +10,10 @@ use treenail_rpc::{
 };
 use treenail_sigv4::JobKey;
 
-use crate::process::{self, Bounds};
+use crate::{
+    container::Images,
+    process::{self, Bounds},
+};
 
 /// What a worker is told when it starts.
 #[derive(Clone, Debug)]
@@ -42,6 +45,8 @@ pub struct Config {
     pub installer_environment: BTreeMap<String, String>,
     /// Variables that every script gets beyond those that the worker sets itself, which win: `JAVA_HOME` for Spark.
     pub script_environment: BTreeMap<String, String>,
+    /// What attempts run in.
+    pub executor: ExecutorKind,
     /// How much and how long anything may be.
     pub limits: Limits,
 }
@@ -66,6 +71,27 @@ impl Authority {
     }
 }
 
+/// What attempts run in.
+#[derive(Clone, Debug, Default)]
+pub enum ExecutorKind {
+    /// Processes of the worker's, with its rights.
+    #[default]
+    Process,
+    /// Containers of an engine on the same machine.
+    Container(ContainerSettings),
+}
+
+/// How attempts run in containers.
+#[derive(Clone, Debug)]
+pub struct ContainerSettings {
+    /// The engine's command, Docker's or Podman's: a path, or a name to be found on `PATH`.
+    pub engine: PathBuf,
+    /// Which image runs which jobs.
+    pub images: Images,
+    /// The engine's network that containers are in: `host` for the worker's own.
+    pub network: String,
+}
+
 /// Eight slots, `python3`, nothing from the network but S3, and the gateway on loopback.
 impl Default for Config {
     fn default() -> Self {
@@ -82,6 +108,7 @@ impl Default for Config {
             allow_http: false,
             installer_environment: BTreeMap::new(),
             script_environment: BTreeMap::new(),
+            executor: ExecutorKind::Process,
             limits: Limits::default(),
         }
     }

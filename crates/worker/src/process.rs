@@ -3,13 +3,14 @@
 mod bounds;
 mod group;
 mod pre_exec;
+mod processes;
 mod spawner;
 mod tree;
 
 pub(crate) use bounds::{Bounds, Breach};
 pub(crate) use group::{Ended, Group};
 pub(crate) use pre_exec::Limits;
-pub(crate) use spawner::Spawner;
+pub(crate) use processes::Processes;
 
 /// Kills what scripts of an earlier process of this worker left behind; says how many processes these were.
 pub(crate) fn kill_leftovers(mark: &str) -> usize {

@@ -7,6 +7,7 @@ use tokio::{fs, process::Command};
 use crate::{
     config::{Config, Deps},
     process::kill_leftovers,
+    runner::Runner,
     session::Session,
     task::{Execute, Executor, WORKER_MARK},
 };
@@ -31,6 +32,9 @@ pub enum Error {
     /// The thread that starts processes cannot be started.
     #[error("the thread that starts processes cannot be started: {0}")]
     Spawner(io::Error),
+    /// There is no container engine that could be used.
+    #[error("the container engine cannot be used: {0}")]
+    ContainerEngine(String),
 }
 
 /// Takes tasks and executes them until `shutdown` completes and what was in flight is ended and reported.
@@ -40,7 +44,7 @@ pub enum Error {
 /// The run-scheduler need not be there yet: the worker connects when it can.
 ///
 /// # Errors
-/// When the worker's folders cannot be used, or the thread that starts processes cannot be started.
+/// When the worker's folders cannot be used, or attempts cannot run: no thread starts processes, or no engine containers.
 pub async fn run(mut config: Config, deps: Deps, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
     if config.worker_id.is_empty() {
         config.worker_id = deps.entropy.uuid().to_string();
@@ -54,8 +58,10 @@ pub async fn run(mut config: Config, deps: Deps, shutdown: impl Future<Output = 
     }
     prepare_folders(&mut config).await?;
     config.python = interpreter(config.python).await;
-    let executor = Executor::start(config.clone(), deps.scheduler.clone()).map_err(Error::Spawner)?;
+    let runner = Runner::start(&config).await?;
+    let executor = Executor::new(config.clone(), deps.scheduler.clone(), Arc::clone(&runner));
     run_with(config, deps, executor, shutdown).await;
+    runner.end_all().await;
     Ok(())
 }
 

@@ -3,33 +3,33 @@
 mod command_line;
 mod environment;
 mod folder;
+mod launch;
 mod modules;
 mod noop;
 mod staging;
 
-use std::{io, sync::Arc};
+use std::{ffi::OsString, sync::Arc};
 
-use tokio::{
-    process::Command,
-    sync::{Mutex, Semaphore},
-};
+use tokio::sync::{Mutex, Semaphore};
 use tokio_util::sync::CancellationToken;
 use treenail_proto::worker::v1::{JobTask, Outcome, Task, worker_service_client::WorkerServiceClient};
 use treenail_rpc::{Caller, Channel, Clock, Scope, limits::GRPC_MESSAGE_BYTES_MAX};
 
-use self::{command_line::engine, folder::AttemptFolder, noop::Noop, staging::Staged};
+use self::{command_line::engine, folder::AttemptFolder, noop::Noop};
 use crate::{
     config::Config,
     credentials::Credentials,
     fetch::Fetcher,
     logs::{Logs, Upload},
     outcome::{self, Engine},
-    process::{Ended, Group, Spawner},
+    process::Ended,
+    runner::Runner,
     session::Started,
 };
 
 pub(crate) use environment::WORKER_MARK;
 pub(crate) use folder::ATTEMPTS;
+pub(crate) use launch::Launch;
 
 /// Becomes pyspark's own `spark-submit`, which runs the script with this interpreter on this machine's cores; nothing of it
 /// listens beyond loopback.
@@ -39,8 +39,6 @@ os.environ.setdefault('PYSPARK_DRIVER_PYTHON', sys.executable)
 os.environ.setdefault('SPARK_LOCAL_IP', '127.0.0.1')
 submit = os.path.join(os.path.dirname(pyspark.__file__), 'bin', 'spark-submit')
 os.execv(submit, [submit, '--master', 'local[*]', '--conf', 'spark.ui.enabled=false', *sys.argv[1:]])";
-/// The exit code with which the search for pyspark says that there is none.
-const NO_PYSPARK: i32 = 3;
 
 /// Executes tasks.
 pub trait Execute: Send + Sync + 'static {
@@ -66,7 +64,7 @@ impl Execute for Executor {
 pub(crate) struct Executor {
     config: Config,
     clock: Clock,
-    spawner: Spawner,
+    runner: Arc<Runner>,
     slots: Arc<Semaphore>,
     /// One `pip install` at a time: two of the same modules would do the work twice.
     installing: Mutex<()>,
@@ -74,19 +72,19 @@ pub(crate) struct Executor {
 }
 
 impl Executor {
-    /// Starts what all tasks share. Call it within a tokio runtime.
-    pub(crate) fn start(config: Config, scheduler: Channel) -> io::Result<Executor> {
+    /// An executor of tasks that runs their attempts with `runner`.
+    pub(crate) fn new(config: Config, scheduler: Channel, runner: Arc<Runner>) -> Executor {
         let slots = usize::try_from(config.slots)
             .unwrap_or(usize::MAX)
             .min(Semaphore::MAX_PERMITS);
-        Ok(Executor {
+        Executor {
             config,
             clock: Clock::system(),
-            spawner: Spawner::start()?,
+            runner,
             slots: Arc::new(Semaphore::new(slots)),
             installing: Mutex::new(()),
             client: WorkerServiceClient::new(scheduler).max_encoding_message_size(GRPC_MESSAGE_BYTES_MAX),
-        })
+        }
     }
 
     /// Executes a task to its end; `started` is called once its process runs.
@@ -132,40 +130,42 @@ impl Executor {
         cancel: &CancellationToken,
         started: impl AsyncFnOnce(),
     ) -> Outcome {
-        let prepared = cancel.run_until_cancelled(self.prepare(task, job, folder)).await;
-        let (engine, command) = match prepared {
+        let limits = &self.config.limits;
+        let bounds = limits.of_a_job(job);
+        let launch = match cancel.run_until_cancelled(self.prepare(task, job, folder)).await {
             None => return outcome::cancelled(),
             Some(Err(cause)) => return outcome::not_started(job, &cause),
-            Some(Ok(prepared)) => prepared,
+            Some(Ok(launch)) => launch,
         };
-        let mut group = match Group::start(command, &self.spawner, self.config.limits.of_a_process()).await {
-            Ok(group) => group,
-            Err(error) => {
-                let cause = format!("The script's process cannot be started: {error}");
-                return outcome::not_started(job, &cause);
-            }
+        let engine = launch.engine;
+        let mut running = match self.runner.run(&launch, bounds, cancel).await {
+            Err(_) if cancel.is_cancelled() => return outcome::cancelled(),
+            Err(cause) => return outcome::not_started(job, &cause),
+            Ok(running) => running,
         };
         started().await;
-        let limits = &self.config.limits;
         let logs = Logs::new(self.upload(task), limits.log_head_bytes, limits.log_tail_bytes);
-        let outputs = group.outputs();
+        let outputs = running.outputs();
         let (ended, error_tail) = logs
-            .follow(
-                outputs,
-                group.end(limits.of_a_job(job), cancel),
-                limits.log_upload_timeout,
-            )
+            .follow(outputs, running.end(bounds, cancel), limits.log_upload_timeout)
             .await;
         match ended {
             Ok(Ended::Cancelled) => outcome::cancelled(),
             Ok(Ended::Exited(status)) => outcome::exited(engine, status, &error_tail),
             Ok(Ended::Breached(breach)) => outcome::breached(engine, breach, &error_tail),
+            Ok(Ended::NotStarted(cause)) if cause.is_empty() => outcome::not_started(job, error_tail.trim()),
+            Ok(Ended::NotStarted(cause)) => outcome::not_started(job, &cause),
             Err(error) => outcome::lost(&error),
         }
     }
 
     /// Everything before the process: the script and what it needs in the folder, the command line, the environment.
-    async fn prepare(&self, task: &Task, job: &JobTask, folder: &AttemptFolder) -> Result<(Engine, Command), String> {
+    async fn prepare<'a>(
+        &'a self,
+        task: &'a Task,
+        job: &'a JobTask,
+        folder: &'a AttemptFolder,
+    ) -> Result<Launch<'a>, String> {
         let engine = engine(job)?;
         let credentials = self.credentials(task, job);
         let fetcher = Fetcher {
@@ -179,72 +179,31 @@ impl Executor {
             staged.python_path.push(installed);
         }
         staged.python_path.push(self.config.awsglue_path.clone());
-        let command = self.command(task, job, engine, folder, &staged)?;
-        if engine == Engine::Spark {
-            self.require_pyspark(task, job, folder, &staged).await?;
-        }
-        Ok((engine, command))
-    }
-
-    fn command(
-        &self,
-        task: &Task,
-        job: &JobTask,
-        engine: Engine,
-        folder: &AttemptFolder,
-        staged: &Staged,
-    ) -> Result<Command, String> {
-        let mut command = self.interpreter(task, job, folder, staged)?;
-        match engine {
-            Engine::PythonShell => command.arg("-u"),
-            Engine::Spark => command.args(["-u", "-c", SPARK_SUBMIT]),
+        let mut arguments: Vec<OsString> = match engine {
+            Engine::PythonShell => vec!["-u".into()],
+            Engine::Spark => vec!["-u".into(), "-c".into(), SPARK_SUBMIT.into()],
         };
-        command
-            .arg(&staged.script)
-            .args(command_line::arguments(task, job, engine));
-        Ok(command)
-    }
-
-    async fn require_pyspark(
-        &self,
-        task: &Task,
-        job: &JobTask,
-        folder: &AttemptFolder,
-        staged: &Staged,
-    ) -> Result<(), String> {
-        let search =
-            format!("import importlib.util as u, sys; sys.exit(0 if u.find_spec('pyspark') else {NO_PYSPARK})");
-        let mut command = self.interpreter(task, job, folder, staged)?;
-        command.arg("-c").arg(search).kill_on_drop(true);
-        let answer = command.output().await;
-        match answer.map(|answer| answer.status) {
-            Ok(status) if status.success() => Ok(()),
-            Ok(status) if status.code() == Some(NO_PYSPARK) => Err(format!(
-                "Spark jobs need pyspark, which the worker's Python ({}) does not have: pip install pyspark",
-                self.config.python.display()
-            )),
-            Ok(status) => Err(format!("The worker's Python could not look for pyspark: {status}")),
-            Err(error) => Err(format!("The worker's Python could not look for pyspark: {error}")),
-        }
-    }
-
-    fn interpreter(
-        &self,
-        task: &Task,
-        job: &JobTask,
-        folder: &AttemptFolder,
-        staged: &Staged,
-    ) -> Result<Command, String> {
-        let mut command = Command::new(&self.config.python);
-        command.current_dir(folder.work()).env_clear().envs(environment::of(
-            &self.config,
+        arguments.push(staged.script.into_os_string());
+        arguments.extend(
+            command_line::arguments(task, job, engine)
+                .into_iter()
+                .map(OsString::from),
+        );
+        let environment = environment::of(&self.config, task, job, folder, &staged.python_path, &credentials)?;
+        Ok(Launch {
             task,
             job,
+            engine,
             folder,
-            &staged.python_path,
-            &self.credentials(task, job),
-        )?);
-        Ok(command)
+            arguments,
+            environment,
+            python_path: staged.python_path,
+            authority: self
+                .config
+                .authority
+                .as_ref()
+                .map(|authority| authority.bundle.as_path()),
+        })
     }
 
     fn credentials(&self, task: &Task, job: &JobTask) -> Credentials {

@@ -104,6 +104,13 @@ class Server:
             process.kill()
             process.wait()
 
+    def terminate(self, name: str) -> None:
+        """Asks a process to end, and waits until it has; fails when it did not end well."""
+        process = self._processes.pop(name)
+        process.send_signal(signal.SIGTERM)
+        code = process.wait(STOP_SECONDS)
+        assert code == 0, f"{name} ended with {code}: {self.log(name)}"
+
     def stop(self) -> None:
         """Asks all processes to end, as an init system does, and waits until they have; fails when one did not."""
         codes = {}

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::Args;
 use http::Uri;
 
-use super::ClockKind;
+use super::{ClockKind, executor::Executor};
 
 /// Where a client's calls go.
 #[derive(Debug, Clone, Args)]
@@ -135,6 +135,8 @@ pub(crate) struct Jobs {
     /// Let jobs' scripts come from http:// and https:// addresses
     #[arg(long, env = "TREENAIL_ALLOW_HTTP")]
     pub(crate) allow_http: bool,
+    #[command(flatten)]
+    pub(crate) executor: Executor,
 }
 
 /// `treenail serve`.

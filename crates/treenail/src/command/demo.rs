@@ -10,7 +10,7 @@ use treenail_rpc::{Scope, connect};
 
 use super::{apply, logs, run};
 use crate::{
-    cli::{Access, Admin, ClockKind, Demo, Front, Jobs, Serve, Tls, WorkerToken},
+    cli::{Access, Admin, ClockKind, Demo, Executor, Front, Jobs, Serve, Tls, WorkerToken},
     client::Client,
     compose::all_in_one::Server,
     config::FileConfig,
@@ -52,6 +52,7 @@ pub(crate) async fn run(arguments: &Demo, file: FileConfig) -> anyhow::Result<Ex
             allow_http: false,
             job_memory_mib_max: None,
             job_processes_max: 512,
+            executor: Executor::default(),
         },
     };
     let server = Server::bind(&serve).await?;

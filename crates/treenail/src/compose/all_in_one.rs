@@ -123,6 +123,8 @@ impl Server {
         let worker = async {
             let ended = worker.await;
             worker_ended.cancel();
+            // One that could not start ends the others.
+            stop.cancel();
             ended
         };
         let scheduler = async {

@@ -150,7 +150,12 @@ pub(crate) async fn worker(arguments: &Worker) -> anyhow::Result<()> {
     let shutdown = treenail_rpc::shutdown::signal()?;
     terminal::say("the worker is ready");
     let admin = admin.serve(move || std::future::ready(*in_touch.borrow()), shutdown.token());
-    let worker = treenail_worker::run(config, deps, shutdown.requested());
+    let worker = async {
+        let ended = treenail_worker::run(config, deps, shutdown.requested()).await;
+        // One that could not start must not wait for a signal.
+        shutdown.token().cancel();
+        ended
+    };
     let (ended, ()) = tokio::join!(worker, admin);
     Ok(ended?)
 }

@@ -26,6 +26,8 @@ pub(crate) enum Ended {
     Cancelled,
     /// It was killed because it had too much of something.
     Breached(Breach),
+    /// It never began; the cause is empty where the script's standard error has it.
+    NotStarted(String),
 }
 
 /// A process that leads a group; the group and all that descends from it is killed with this value.

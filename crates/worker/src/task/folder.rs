@@ -16,7 +16,7 @@ const OWNER_ONLY: u32 = 0o700;
 
 /// An attempt's own folder, open to nobody else.
 #[derive(Debug)]
-pub(super) struct AttemptFolder {
+pub(crate) struct AttemptFolder {
     root: PathBuf,
 }
 
@@ -50,8 +50,13 @@ impl AttemptFolder {
         Ok(())
     }
 
+    /// The folder itself.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// The working directory, and home.
-    pub(super) fn work(&self) -> PathBuf {
+    pub(crate) fn work(&self) -> PathBuf {
         self.root.join("work")
     }
 
@@ -66,7 +71,7 @@ impl AttemptFolder {
     }
 
     /// Where temporary files are made.
-    pub(super) fn temporary(&self) -> PathBuf {
+    pub(crate) fn temporary(&self) -> PathBuf {
         self.root.join("tmp")
     }
 
