@@ -11,6 +11,7 @@
 #   tests/run.sh e2e [...]  the end-to-end tests; further arguments go to pytest
 #   tests/run.sh clients    the example clients, those in Go and Rust too, which compile for minutes; on Debian, and not part of the rest
 #   tests/run.sh kubernetes the manifests and the chart, with kustomize and Helm's engine; on Debian, and not part of the rest
+#   tests/run.sh executors  what jobs run in: processes, Docker's and Podman's containers; as root, and not part of the rest
 #   tests/run.sh compose    docker-compose.yml and the images on a real Docker Engine; as root, and not part of the rest
 set -euo pipefail
 
@@ -135,6 +136,16 @@ compose() {
   PYTHONPATH=tests/compose "$VENV/bin/python" -m pytest -c tests/pytest.ini --rootdir=tests "$@" tests/compose
 }
 
+executors() {
+  require cargo
+  python_environment
+  say "cargo build"
+  cargo build -p treenail --features failpoints --locked
+  say "executors"
+  TREENAIL_TEST_EXECUTORS="${TREENAIL_TEST_EXECUTORS:-process,docker,podman}" \
+    "$VENV/bin/python" -m pytest -c tests/pytest.ini --rootdir=tests "$@" tests/executors
+}
+
 kubernetes() {
   require cargo
   python_environment
@@ -148,6 +159,6 @@ kubernetes() {
 case "${1:-all}" in
   all) rust; proto; python; e2e ;;
   rust | proto | python) "$1" ;;
-  e2e | clients | compose | kubernetes) command="$1"; shift; "$command" "$@" ;;
-  *) echo "usage: tests/run.sh [rust|proto|python|e2e|clients|compose|kubernetes] [pytest arguments]" >&2; exit 2 ;;
+  e2e | clients | compose | executors | kubernetes) command="$1"; shift; "$command" "$@" ;;
+  *) echo "usage: tests/run.sh [rust|proto|python|e2e|clients|compose|executors|kubernetes] [pytest arguments]" >&2; exit 2 ;;
 esac

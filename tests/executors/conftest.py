@@ -9,14 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engines import KINDS
 
+from engines import KINDS, MEMORY_MIB_MAX, PROCESSES_MAX
 from harness.aws import client, new_account
 from harness.server import SPLIT, Server
-
-# What a job may have in these tests.
-MEMORY_MIB_MAX = 200
-PROCESSES_MAX = 30
+from jobs import Jobs
 
 
 def wanted() -> list[str]:
@@ -67,10 +64,8 @@ def glue(server: Server, account: str) -> Any:
 
 
 @pytest.fixture
-def job(server: Server, glue: Any, account: str, tmp_path: Path) -> Any:
+def job(server: Server, glue: Any, account: str, tmp_path: Path) -> Jobs:
     """Jobs of the test's account."""
-    from jobs import Jobs
-
     return Jobs(server, glue, account, tmp_path)
 
 

@@ -17,15 +17,22 @@ from harness.waiting import eventually
 
 CACHE = REPOSITORY / "tests" / ".cache"
 IMAGE = "treenail-job:test"
+# What a job may have in these tests.
+MEMORY_MIB_MAX = 200
+PROCESSES_MAX = 30
 
 
 class Processes:
     """`--executor process`."""
 
     name = "process"
-    # Arguments of the worker, and variables of its environment.
-    arguments: list[str] = []
-    environment: dict[str, str] = {}
+    # Whether it tells that a job had too much memory.
+    tells_of_memory = True
+
+    def __init__(self) -> None:
+        # Arguments of the worker, and variables of its environment.
+        self.arguments: list[str] = []
+        self.environment: dict[str, str] = {}
 
     def start(self) -> None:
         """Nothing has to be there."""
@@ -45,6 +52,8 @@ class Processes:
 class Containers:
     """`--executor container`."""
 
+    tells_of_memory = True
+
     def __init__(self, name: str, command: str) -> None:
         self.name = name
         self._command = command
@@ -62,8 +71,10 @@ class Containers:
 
     def stop(self) -> None:
         """Removes all that the engine kept."""
-        self.stop_engine()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        try:
+            self.stop_engine()
+        finally:
+            shutil.rmtree(self._folder)
 
     def start_engine(self) -> None:
         """Starts the engine, where one is needed."""
@@ -114,6 +125,8 @@ class Docker(Containers):
         if self._process is not None:
             self._process.terminate()
             self._process.wait(60)
+            # The engine leaves the network that containers share with this machine.
+            subprocess.run(["umount", f"{self._folder}/exec/netns/default"], capture_output=True, check=False)
 
     def _is_up(self) -> bool:
         assert self._process is not None
@@ -126,12 +139,14 @@ class Docker(Containers):
 class Podman(Containers):
     """Podman, with a storage of its own."""
 
+    # Debian 12's does not where both versions of control groups are mounted, as on the machines that run these tests.
+    tells_of_memory = Path("/sys/fs/cgroup/cgroup.controllers").exists()
+
     def __init__(self) -> None:
         super().__init__("podman", "podman")
         storage, settings = self._folder / "storage.conf", self._folder / "containers.conf"
         paths = f'runroot = "{self._folder}/run"\ngraphroot = "{self._folder}/data"\n'
         storage.write_text(f'[storage]\ndriver = "overlay"\n{paths}', encoding="utf-8")
-        # An image without a registry's name is one of this machine.
         settings.write_text('[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "none"\n', encoding="utf-8")
         self.environment["CONTAINERS_STORAGE_CONF"] = str(storage)
         self.environment["CONTAINERS_CONF"] = str(settings)

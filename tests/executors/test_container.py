@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import MEMORY_MIB_MAX, PROCESSES_MAX
-from jobs import HOLD, Jobs
 
+from engines import MEMORY_MIB_MAX, PROCESSES_MAX
 from harness.flows import command
 from harness.server import binary, clean_environment
+from jobs import HOLD, Jobs
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import MEMORY_MIB_MAX, PROCESSES_MAX
-from jobs import HOLD, Jobs, command_lines
 
+from engines import MEMORY_MIB_MAX, PROCESSES_MAX
 from harness.flows import Flow
 from harness.server import Server
 from harness.waiting import eventually
+from jobs import HOLD, Jobs, command_lines
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -154,10 +154,14 @@ subprocess.Popen([sys.executable, "-c", "import time; time.sleep(90)", __file__]
     run.gone()
 
 
-def test_a_run_with_too_much_memory_is_ended(job: Jobs) -> None:
+def test_a_run_with_too_much_memory_is_ended(job: Jobs, executor: Any) -> None:
     ended = job.start("held = b'x' * (400 << 20)\nimport time\ntime.sleep(90)\n").ended("FAILED")
-    assert ended["ErrorMessage"] == "Command failed with exit code 10"
-    assert f"more than {MEMORY_MIB_MAX} MiB of memory" in ended["StateDetail"]
+    if executor.tells_of_memory:
+        assert ended["ErrorMessage"] == "Command failed with exit code 10"
+        assert f"more than {MEMORY_MIB_MAX} MiB of memory" in ended["StateDetail"]
+    else:
+        assert ended["ErrorMessage"] == "Command failed with exit code -9"
+        assert "the system may have been out of memory" in ended["StateDetail"]
 
 
 def test_a_run_with_too_many_processes_fails_and_harms_nothing(job: Jobs) -> None:
@@ -188,7 +192,7 @@ def test_nothing_is_left_of_a_worker_that_was_killed(job: Jobs, server: Server, 
 
 
 def test_a_worker_that_is_told_to_stop_lets_a_run_end(job: Jobs, server: Server, executor: Any) -> None:
-    run = job.start(f"import time\nprint('{HOLD[:0]}')\ntime.sleep(2)\n")
+    run = job.start("import time\ntime.sleep(2)\n")
     eventually(run.processes, "the script to run")
     server.terminate("worker")
     run.ended()
@@ -216,8 +220,14 @@ def test_what_a_script_is_told_is_told_to_nobody_else(job: Jobs, server: Server,
 def test_a_script_inherits_no_files(job: Jobs) -> None:
     script = """
 import os
-opened = {name: os.readlink(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd") if int(name) < 3 or os.path.exists(f"/proc/self/fd/{name}")}
-print(sorted(int(name) for name in opened))
+opened = []
+for name in os.listdir("/proc/self/fd"):
+    try:
+        os.fstat(int(name))
+        opened.append(int(name))
+    except OSError:
+        pass  # What listed them, and is closed.
+print(sorted(opened))
 """
     run = job.start(script)
     run.ended()

@@ -19,7 +19,7 @@ pub(crate) enum Runner {
     /// As processes of the worker's.
     Process(Processes),
     /// In containers of an engine.
-    Container(Containers),
+    Container(Box<Containers>),
 }
 
 impl Runner {
@@ -31,11 +31,10 @@ impl Runner {
     pub(crate) async fn start(config: &Config) -> Result<Arc<Runner>, Error> {
         let runner = match &config.executor {
             ExecutorKind::Process => Runner::Process(Processes::start(config).map_err(Error::Spawner)?),
-            ExecutorKind::Container(settings) => Runner::Container(
-                Containers::start(config, settings)
-                    .await
-                    .map_err(Error::ContainerEngine)?,
-            ),
+            ExecutorKind::Container(settings) => {
+                let containers = Containers::start(config, settings).await;
+                Runner::Container(Box::new(containers.map_err(Error::ContainerEngine)?))
+            }
         };
         Ok(Arc::new(runner))
     }

@@ -187,7 +187,14 @@ class Server:
         service = "worker" if name in self.more_workers else name
         with self._log_path(name).open("ab") as log:
             return subprocess.Popen(
-                [*self.prefix, str(binary()), service, *arguments, *self._trust(service), *self.arguments.get(name, [])],
+                [
+                    *self.prefix,
+                    str(binary()),
+                    service,
+                    *arguments,
+                    *self._trust(service),
+                    *self.arguments.get(name, []),
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

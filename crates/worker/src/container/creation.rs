@@ -49,7 +49,7 @@ impl Creation<'_> {
     /// The engine's command line, in which nothing is secret.
     pub(super) fn arguments(&self) -> Vec<OsString> {
         let mut line = Line(Vec::new());
-        line.word("create").option("--name", &self.name());
+        line.word("create").option("--name", self.name());
         self.isolate(&mut line);
         self.limit(&mut line);
         self.label(&mut line);
@@ -67,7 +67,7 @@ impl Creation<'_> {
     fn isolate(&self, line: &mut Line) {
         let (user, group) = self.user;
         line.word("--init")
-            .option("--user", &format!("{user}:{group}"))
+            .option("--user", format!("{user}:{group}"))
             .option("--cap-drop", "ALL")
             .option("--security-opt", "no-new-privileges")
             .word("--read-only")
@@ -85,10 +85,10 @@ impl Creation<'_> {
         let Bounds { memory, processes } = self.bounds;
         if memory < u64::MAX {
             // As much with swap as without: none.
-            line.option("--memory", &format!("{memory}b"))
-                .option("--memory-swap", &format!("{memory}b"));
+            line.option("--memory", format!("{memory}b"))
+                .option("--memory-swap", format!("{memory}b"));
         }
-        line.option("--pids-limit", &(processes + INIT_PROCESSES).to_string())
+        line.option("--pids-limit", (processes + INIT_PROCESSES).to_string())
             .option("--oom-score-adj", OOM_SCORE_ADJUSTMENT);
         let rows = [
             ("core", Resource::Core, 0),
@@ -99,15 +99,15 @@ impl Creation<'_> {
         for (name, resource, wanted) in rows {
             let hard = rustix::process::getrlimit(resource).maximum;
             let limit = hard.map_or(wanted, |hard| hard.min(wanted));
-            line.option("--ulimit", &format!("{name}={limit}:{limit}"));
+            line.option("--ulimit", format!("{name}={limit}:{limit}"));
         }
     }
 
     fn label(&self, line: &mut Line) {
         let Launch { task, job, .. } = self.launch;
         line.option("--label", self.worker_mark)
-            .option("--label", &format!("{JOB_RUN_LABEL}={}", job.job_run_id))
-            .option("--label", &format!("{TOKEN_LABEL}={}", task.token));
+            .option("--label", format!("{JOB_RUN_LABEL}={}", job.job_run_id))
+            .option("--label", format!("{TOKEN_LABEL}={}", task.token));
     }
 
     /// Everything is where it is for a process; only two folders can be written to.
