@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import socket
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from harness.aws import client
-from harness.flows import Flow
+from harness.cli import treenail
+from harness.flows import Flow, add_job, job_run_ended
 from harness.server import ALL_IN_ONE, Server, binary, clean_environment, free_port
 
 IDLE_KIB_MAX = 50 * 1024
@@ -72,3 +74,36 @@ def test_a_wrong_command_line_is_refused_in_words(arguments: list[str]) -> None:
     done = subprocess.run(line, env=clean_environment(), capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode not in (0, 101)
     assert done.stderr.strip()
+
+
+def test_a_job_inherits_no_file_or_socket_of_whoever_started_the_server(
+    shape: str, tmp_path: Path, account: str
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("not for jobs", encoding="utf-8")
+    # What a careless parent leaves open: a file, and a socket.
+    with secret.open() as file, socket.socket() as connection:
+        server = Server(shape, tmp_path / "server")
+        server.pass_files = (file.fileno(), connection.fileno())
+        try:
+            server.start()
+            glue = client("glue", server.endpoint, account)
+            script = """
+import os
+left = []
+for number in range(3, 1024):
+    try:
+        left.append((number, os.readlink(f"/proc/self/fd/{number}")))
+    except OSError:
+        pass
+print(left)
+"""
+            add_job(glue, tmp_path, "look", script)
+            run = glue.start_job_run(JobName="look")["JobRunId"]
+            worker = server.pids["serve" if shape == ALL_IN_ONE else "worker"]
+            assert Path(f"/proc/{worker}/fd/{file.fileno()}").readlink() == secret, "the server itself was to have it"
+            job_run_ended(glue, "look", run)
+            assert treenail(server, account, "logs", run).stdout.strip() == "[]"
+            server.stop()
+        finally:
+            server.kill()

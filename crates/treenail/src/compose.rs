@@ -6,7 +6,7 @@ pub(crate) mod all_in_one;
 pub(crate) mod split;
 mod trust;
 
-use std::{fs, net::SocketAddr, path::Path, sync::Arc};
+use std::{fs, net::SocketAddr, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc};
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
@@ -136,6 +136,10 @@ fn worker_config(
             id
         }
     };
+    let job_user = jobs.executor.job_user()?;
+    if job_user.is_some() {
+        admit_job_user(data_dir, &awsglue_path)?;
+    }
     Ok(treenail_worker::Config {
         worker_id,
         slots: jobs.slots,
@@ -147,6 +151,7 @@ fn worker_config(
         job_key,
         allow_http: jobs.allow_http,
         executor: jobs.executor.kind()?,
+        job_user,
         limits: treenail_worker::Limits {
             job_memory_bytes: jobs.job_memory_mib_max.map(|mib| mib.saturating_mul(1 << 20)),
             job_processes: jobs.job_processes_max,
@@ -154,6 +159,31 @@ fn worker_config(
         },
         ..treenail_worker::Config::default()
     })
+}
+
+/// Lets another user pass the data directory on the way to what is for jobs, and closes all else in it.
+fn admit_job_user(data_dir: &Path, awsglue_path: &Path) -> anyhow::Result<()> {
+    const PASSABLE: u32 = 0o711;
+    const READABLE: u32 = 0o755;
+    const OWN: u32 = 0o700;
+    let set = |path: &Path, mode: u32| {
+        let set = fs::set_permissions(path, fs::Permissions::from_mode(mode));
+        set.with_context(|| format!("cannot change who may use {}", path.display()))
+    };
+    for entry in fs::read_dir(data_dir)? {
+        let (path, found) = entry.and_then(|entry| Ok((entry.path(), entry.metadata()?)))?;
+        if path != awsglue_path && !found.is_symlink() {
+            set(&path, found.permissions().mode() & OWN)?;
+        }
+    }
+    for (name, _) in AWSGLUE {
+        let file = awsglue_path.join("awsglue").join(name);
+        // The folders from the file up to that of the package.
+        for path in file.ancestors().take_while(|path| path.starts_with(awsglue_path)) {
+            set(path, READABLE)?;
+        }
+    }
+    set(data_dir, PASSABLE)
 }
 
 /// The `awsglue` package, as this binary carries it.

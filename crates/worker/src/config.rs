@@ -12,6 +12,7 @@ use treenail_sigv4::JobKey;
 
 use crate::{
     container::Images,
+    job_user::JobUser,
     process::{self, Bounds},
 };
 
@@ -47,6 +48,8 @@ pub struct Config {
     pub script_environment: BTreeMap<String, String>,
     /// What attempts run in.
     pub executor: ExecutorKind,
+    /// The user that attempts run as; `None` for the worker's own.
+    pub job_user: Option<JobUser>,
     /// How much and how long anything may be.
     pub limits: Limits,
 }
@@ -109,6 +112,7 @@ impl Default for Config {
             installer_environment: BTreeMap::new(),
             script_environment: BTreeMap::new(),
             executor: ExecutorKind::Process,
+            job_user: None,
             limits: Limits::default(),
         }
     }

@@ -43,6 +43,7 @@ pub(crate) struct Containers {
     settings: ContainerSettings,
     worker_id: String,
     limits: Limits,
+    user: (u32, u32),
 }
 
 impl Containers {
@@ -62,6 +63,10 @@ impl Containers {
             settings: settings.clone(),
             worker_id: config.worker_id.clone(),
             limits: config.limits.clone(),
+            user: match config.job_user {
+                Some(user) => (user.uid, user.gid),
+                None => (getuid().as_raw(), getgid().as_raw()),
+            },
         };
         let removed = containers.client.remove_all(&containers.mark()).await?;
         if removed > 0 {
@@ -85,13 +90,14 @@ impl Containers {
     ) -> Result<Container, String> {
         let image = self.settings.images.of(launch.job)?;
         let told = launcher::write(launch).await?;
+        launch.folder.hand_over().await?;
         let creation = Creation {
             launch,
             image,
             told: &told,
             network: &self.settings.network,
             worker_mark: &self.mark(),
-            user: (getuid().as_raw(), getgid().as_raw()),
+            user: self.user,
             keeps_user: self.client.is_rootless_podman().await,
             limits: &self.limits,
             bounds,

@@ -9,6 +9,7 @@ mod config;
 mod container;
 mod credentials;
 mod fetch;
+mod job_user;
 mod logs;
 mod outcome;
 mod process;
@@ -19,6 +20,7 @@ mod task;
 
 pub use config::{Authority, Config, ContainerSettings, Deps, ExecutorKind, Limits};
 pub use container::{Images, InvalidImage};
+pub use job_user::{JobUser, JobUserError};
 pub use session::Started;
 pub use start::{Error, run, run_with};
 pub use task::Execute;

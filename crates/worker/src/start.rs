@@ -2,14 +2,16 @@
 
 use std::{io, path::PathBuf, process::Stdio, sync::Arc, time::Duration};
 
+use rustix::fs::Mode;
 use tokio::{fs, process::Command};
 
 use crate::{
-    config::{Config, Deps},
-    process::kill_leftovers,
+    config::{Config, Deps, ExecutorKind},
+    job_user::{JobUserError, make_passable},
+    process::{keep_inherited, kill_leftovers},
     runner::Runner,
     session::Session,
-    task::{Execute, Executor, WORKER_MARK},
+    task::{ATTEMPTS, Execute, Executor, MODULES, WORKER_MARK},
 };
 
 /// The most slots that a `Hello` may name.
@@ -32,6 +34,9 @@ pub enum Error {
     /// The thread that starts processes cannot be started.
     #[error("the thread that starts processes cannot be started: {0}")]
     Spawner(io::Error),
+    /// Jobs cannot run as the user that they are to run as.
+    #[error(transparent)]
+    JobUser(#[from] JobUserError),
     /// There is no container engine that could be used.
     #[error("the container engine cannot be used: {0}")]
     ContainerEngine(String),
@@ -49,6 +54,7 @@ pub async fn run(mut config: Config, deps: Deps, shutdown: impl Future<Output = 
     if config.worker_id.is_empty() {
         config.worker_id = deps.entropy.uuid().to_string();
     }
+    keep_inherited();
     let left = kill_leftovers(&format!("{WORKER_MARK}={}", config.worker_id));
     if left > 0 {
         tracing::warn!(
@@ -56,8 +62,19 @@ pub async fn run(mut config: Config, deps: Deps, shutdown: impl Future<Output = 
             "killed what jobs of an earlier process of this worker left behind"
         );
     }
+    if config.job_user.is_some() {
+        // Whatever this process makes from here on is its own, unless it is given to jobs.
+        rustix::process::umask(Mode::RWXG | Mode::RWXO);
+    }
     prepare_folders(&mut config).await?;
-    config.python = interpreter(config.python).await;
+    admit_job_user(&config)?;
+    if matches!(config.executor, ExecutorKind::Process) {
+        config.python = interpreter(config.python).await;
+        // A link's target is what is run.
+        if let (Some(user), Ok(python)) = (config.job_user, config.python.canonicalize()) {
+            user.check_reaches(&python)?;
+        }
+    }
     let runner = Runner::start(&config).await?;
     let executor = Executor::new(config.clone(), deps.scheduler.clone(), Arc::clone(&runner));
     run_with(config, deps, executor, shutdown).await;
@@ -83,11 +100,28 @@ async fn prepare_folders(config: &mut Config) -> Result<(), Error> {
     for path in [&mut config.work_dir, &mut config.awsglue_path] {
         *path = std::path::absolute(&*path).map_err(failed(path))?;
     }
-    let attempts = config.work_dir.join(crate::task::ATTEMPTS);
+    let attempts = config.work_dir.join(ATTEMPTS);
     match fs::remove_dir_all(&attempts).await {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(&attempts)(error)),
         _ => fs::create_dir_all(&attempts).await.map_err(failed(&attempts)),
     }
+}
+
+/// Lets the user that jobs run as reach the folders of attempts, if there is one.
+fn admit_job_user(config: &Config) -> Result<(), Error> {
+    let Some(user) = config.job_user else { return Ok(()) };
+    let modules = config.work_dir.join(MODULES);
+    for folder in [&config.work_dir, &config.work_dir.join(ATTEMPTS), &modules] {
+        let made = std::fs::create_dir_all(folder).and_then(|()| make_passable(folder));
+        made.map_err(|source| Error::WorkDir {
+            path: folder.clone(),
+            source,
+        })?;
+    }
+    // What is in them is checked as well: each is an ancestor of what jobs must reach.
+    user.check_reaches(&modules.join("any"))?;
+    user.check_reaches(&config.awsglue_path.join("awsglue").join("any"))?;
+    Ok(())
 }
 
 /// The interpreter itself, where `python` is a launcher that needs an environment which scripts do not get.

@@ -30,6 +30,7 @@ use crate::{
 pub(crate) use environment::WORKER_MARK;
 pub(crate) use folder::ATTEMPTS;
 pub(crate) use launch::Launch;
+pub(crate) use modules::MODULES;
 
 /// Becomes pyspark's own `spark-submit`, which runs the script with this interpreter on this machine's cores; nothing of it
 /// listens beyond loopback.
@@ -113,7 +114,7 @@ impl Executor {
         let Some(Ok(slot)) = cancel.run_until_cancelled(acquired).await else {
             return outcome::cancelled();
         };
-        let folder = match AttemptFolder::create(&self.config.work_dir, &task.task_id, task.token).await {
+        let folder = match AttemptFolder::create(&self.config, &task.task_id, task.token).await {
             Ok(folder) => folder,
             Err(cause) => return outcome::not_started(job, &cause),
         };

@@ -55,6 +55,8 @@ class Server:
         self.manual_clock = manual_clock
         # Further arguments, by process.
         self.arguments: dict[str, list[str]] = {}
+        # Descriptors that the processes inherit.
+        self.pass_files: tuple[int, ...] = ()
         # The names of workers beside the one that the split shape has anyway.
         self.more_workers: list[str] = []
         self._http, self._grpc = free_port(), free_port()
@@ -200,6 +202,7 @@ class Server:
                 stderr=subprocess.STDOUT,
                 cwd=self.data_dir,
                 env=clean_environment() | self.environment,
+                pass_fds=self.pass_files,
             )
 
     def _log_path(self, name: str) -> Path:

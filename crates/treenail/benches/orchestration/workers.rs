@@ -65,6 +65,7 @@ async fn connect(
         worker_id: format!("idle-{number}"),
         slots: 1,
         held: Vec::new(),
+        draining: false,
     };
     say.send(request(Said::Hello(hello))).await.unwrap();
     let mut told = client.work(ReceiverStream::new(said)).await.unwrap().into_inner();

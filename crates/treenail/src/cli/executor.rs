@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use treenail_worker::{ContainerSettings, ExecutorKind, Images, InvalidImage};
+use treenail_worker::{ContainerSettings, ExecutorKind, Images, InvalidImage, JobUser, JobUserError};
 
 /// What jobs run in.
 #[derive(Debug, Clone, Default, Args)]
@@ -26,6 +26,9 @@ pub(crate) struct Executor {
     /// The engine's network for containers: `host` is the worker's own, where the server's loopback is in reach
     #[arg(long, env = "TREENAIL_CONTAINER_NETWORK", default_value = "host")]
     container_network: String,
+    /// The user that jobs run as, a name or a number of /etc/passwd; the server must be root for that
+    #[arg(long, env = "TREENAIL_JOB_USER", value_name = "USER")]
+    job_user: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
@@ -38,7 +41,12 @@ enum Kind {
 }
 
 impl Executor {
-    /// The worker's setting.
+    /// The user that jobs run as, where that is another one.
+    pub(crate) fn job_user(&self) -> Result<Option<JobUser>, JobUserError> {
+        self.job_user.as_deref().map(JobUser::find).transpose()
+    }
+
+    /// What the worker runs jobs in.
     pub(crate) fn kind(&self) -> Result<ExecutorKind, InvalidImage> {
         Ok(match self.executor {
             Kind::Process => ExecutorKind::Process,

@@ -16,6 +16,7 @@ use super::{
     spawner::Spawner,
     tree,
 };
+use crate::job_user::JobUser;
 
 /// How a script's process came to its end.
 #[derive(Debug)]
@@ -38,14 +39,19 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    /// Starts a process in a session and group of its own, with its outputs to be taken.
-    pub(crate) async fn start(mut command: Command, spawner: &Spawner, limits: Limits) -> io::Result<Group> {
+    /// Starts a process in a session and group of its own, as a user if there is one, with its outputs to be taken.
+    pub(crate) async fn start(
+        mut command: Command,
+        spawner: &Spawner,
+        limits: Limits,
+        user: Option<JobUser>,
+    ) -> io::Result<Group> {
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
-        pre_exec::isolate(&mut command, limits);
+        pre_exec::isolate(&mut command, limits, user);
         let child = spawner.spawn(command).await?;
         let leader = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         Ok(Group { child, leader })

@@ -1,4 +1,4 @@
-//! What a process does between fork and exec; the only unsafe code of the worker.
+//! What a process does between fork and exec.
 
 use std::io;
 
@@ -7,6 +7,8 @@ use rustix::{
     process::{Resource, Rlimit, Signal},
 };
 use tokio::process::Command;
+
+use crate::job_user::JobUser;
 
 /// The first to be killed when memory runs out.
 const OOM_SCORE_ADJUSTMENT: &[u8] = b"1000";
@@ -20,28 +22,36 @@ pub(crate) struct Limits {
     pub(crate) file_bytes: u64,
 }
 
-/// Makes the command's process lead its own session, adopt what its descendants leave behind, die with the worker, and gain
-/// no privileges.
+/// Makes the command's process lead its own session, belong to a user, adopt what its descendants leave behind, die with the
+/// worker, and gain no privileges.
 #[expect(
     unsafe_code,
     reason = "between fork and exec nothing but system calls is possible, and std cannot know"
 )]
-pub(super) fn isolate(command: &mut Command, limits: Limits) {
+pub(super) fn isolate(command: &mut Command, limits: Limits, user: Option<JobUser>) {
     // SAFETY: the closure makes system calls only: it neither allocates nor takes a lock, and touches no memory that
     // another thread of the parent could have held at the fork.
     unsafe {
-        command.pre_exec(move || isolate_this_process(limits));
+        command.pre_exec(move || isolate_this_process(limits, user));
     }
 }
 
-fn isolate_this_process(limits: Limits) -> io::Result<()> {
+#[cfg_attr(
+    not(target_os = "linux"),
+    expect(unused_variables, reason = "there is no other user there")
+)]
+fn isolate_this_process(limits: Limits, user: Option<JobUser>) -> io::Result<()> {
     rustix::process::setsid()?;
     #[cfg(target_os = "linux")]
     {
+        be_killed_first();
+        if let Some(user) = user {
+            become_user(user)?;
+        }
+        // After the change of user, with which the kernel forgets it.
         rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
         rustix::thread::set_no_new_privs(true)?;
-        be_killed_first();
     }
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
     lower(Resource::Core, 0)?;
@@ -59,6 +69,18 @@ fn lower(resource: Resource, wanted: u64) -> io::Result<()> {
             maximum: limit,
         },
     )?;
+    Ok(())
+}
+
+/// The process has one thread, so what is called the thread's is all of it.
+#[cfg(target_os = "linux")]
+fn become_user(user: JobUser) -> io::Result<()> {
+    use rustix::process::{Gid, Uid};
+
+    let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
+    rustix::thread::set_thread_groups(&[])?;
+    rustix::thread::set_thread_res_gid(gid, gid, gid)?;
+    rustix::thread::set_thread_res_uid(uid, uid, uid)?;
     Ok(())
 }
 

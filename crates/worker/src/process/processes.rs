@@ -6,17 +6,18 @@ use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
 use super::{group::Group, pre_exec::Limits, spawner::Spawner};
-use crate::{config::Config, outcome::Engine, task::Launch};
+use crate::{config::Config, job_user::JobUser, outcome::Engine, task::Launch};
 
 /// The exit code with which the search for pyspark says that there is none.
 const NO_PYSPARK: i32 = 3;
 
-/// Runs attempts as processes with the rights of the worker.
+/// Runs attempts as processes with the rights of the worker, or of the user that jobs run as.
 #[derive(Debug)]
 pub(crate) struct Processes {
     spawner: Spawner,
     python: PathBuf,
     limits: Limits,
+    user: Option<JobUser>,
 }
 
 impl Processes {
@@ -26,6 +27,7 @@ impl Processes {
             spawner: Spawner::start()?,
             python: config.python.clone(),
             limits: config.limits.of_a_process(),
+            user: config.job_user,
         })
     }
 
@@ -34,13 +36,14 @@ impl Processes {
     /// # Errors
     /// In words when it cannot be started, or `cancel` fires first.
     pub(crate) async fn run(&self, launch: &Launch<'_>, cancel: &CancellationToken) -> Result<Group, String> {
+        launch.folder.hand_over().await?;
         if launch.engine == Engine::Spark {
             let search = cancel.run_until_cancelled(self.require_pyspark(launch));
             search.await.ok_or("cancelled while it looked for pyspark")??;
         }
         let mut command = self.interpreter(launch);
         command.args(&launch.arguments);
-        let started = Group::start(command, &self.spawner, self.limits).await;
+        let started = Group::start(command, &self.spawner, self.limits, self.user).await;
         started.map_err(|error| format!("The script's process cannot be started: {error}"))
     }
 
@@ -49,6 +52,10 @@ impl Processes {
             format!("import importlib.util as u, sys; sys.exit(0 if u.find_spec('pyspark') else {NO_PYSPARK})");
         let mut command = self.interpreter(launch);
         command.arg("-c").arg(search).kill_on_drop(true);
+        if let Some(user) = self.user {
+            // It may import what the job brings with it.
+            command.uid(user.uid).gid(user.gid);
+        }
         let answer = command.output().await;
         match answer.map(|answer| answer.status) {
             Ok(status) if status.success() => Ok(()),

@@ -9,6 +9,8 @@ use std::{
 
 use tokio::{sync::OwnedSemaphorePermit, task::spawn_blocking};
 
+use crate::{config::Config, job_user::JobUser};
+
 /// The folder of all attempts in the worker's folder.
 pub(crate) const ATTEMPTS: &str = "attempts";
 
@@ -18,6 +20,7 @@ const OWNER_ONLY: u32 = 0o700;
 #[derive(Debug)]
 pub(crate) struct AttemptFolder {
     root: PathBuf,
+    owner: Option<JobUser>,
 }
 
 impl AttemptFolder {
@@ -25,15 +28,16 @@ impl AttemptFolder {
     ///
     /// # Errors
     /// In words when it cannot be made.
-    pub(super) async fn create(work_dir: &Path, task_id: &str, token: u64) -> Result<AttemptFolder, String> {
+    pub(super) async fn create(config: &Config, task_id: &str, token: u64) -> Result<AttemptFolder, String> {
         let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
         if task_id.is_empty() || !task_id.bytes().all(is_name) {
             return Err("The task's id is none.".to_owned());
         }
-        let root = work_dir.join(ATTEMPTS).join(format!("{task_id}-{token}"));
+        let owner = config.job_user;
+        let root = config.work_dir.join(ATTEMPTS).join(format!("{task_id}-{token}"));
         // One step of the pool of blocking calls, because each costs as much as the call itself.
         let made = spawn_blocking(move || {
-            let folder = AttemptFolder { root };
+            let folder = AttemptFolder { root, owner };
             folder.make().map(|()| folder)
         });
         let made = made.await.unwrap_or_else(|error| Err(io::Error::other(error)));
@@ -47,7 +51,19 @@ impl AttemptFolder {
         for folder in [self.work(), self.script(), self.libraries(), self.temporary()] {
             builder.create(folder)?;
         }
-        Ok(())
+        self.owner.map_or(Ok(()), |owner| owner.own_all(&self.root))
+    }
+
+    /// Gives what the worker has put into the folder to the user that jobs run as, if there is one.
+    ///
+    /// # Errors
+    /// In words when it cannot be given.
+    pub(crate) async fn hand_over(&self) -> Result<(), String> {
+        let Some(owner) = self.owner else { return Ok(()) };
+        let root = self.root.clone();
+        let given = spawn_blocking(move || owner.own_all(&root)).await;
+        let given = given.unwrap_or_else(|error| Err(io::Error::other(error)));
+        given.map_err(|error| format!("The attempt's folder cannot be given to the user of jobs: {error}"))
     }
 
     /// The folder itself.

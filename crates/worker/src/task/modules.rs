@@ -6,7 +6,7 @@ use std::{
 };
 
 use sha2::{Digest as _, Sha256};
-use tokio::{fs, process::Command, sync::Mutex};
+use tokio::{fs, process::Command, sync::Mutex, task::spawn_blocking};
 use treenail_proto::worker::v1::JobTask;
 
 use super::{
@@ -18,7 +18,8 @@ use crate::fetch::Fetcher;
 const MODULES_ARGUMENT: &str = "--additional-python-modules";
 const OPTIONS_ARGUMENT: &str = "--python-modules-installer-option";
 /// The folder of all installed modules in the worker's folder.
-const MODULES: &str = "modules";
+pub(crate) const MODULES: &str = "modules";
+const OWNER_ONLY: u32 = 0o700;
 /// How many of the installer's last characters a job run's error message tells.
 const TOLD_CHARACTERS_MAX: usize = 1_000;
 
@@ -81,7 +82,15 @@ pub(super) async fn install(
     .arg(&unfinished)
     .args(options)
     .args(requirements);
+    folder.hand_over().await?;
     run(pip, fetcher, folder, &unfinished).await?;
+    if let Some(user) = fetcher.config.job_user {
+        // From here on they are of all jobs, and no job may change them.
+        let done = unfinished.clone();
+        let taken = spawn_blocking(move || user.take_back(&done)).await;
+        let taken = taken.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+        taken.map_err(|error| format!("the installed modules cannot be kept: {error}"))?;
+    }
     fs::rename(&unfinished, &installed)
         .await
         .map_err(|error| format!("the installed modules cannot be kept: {error}"))?;
@@ -95,6 +104,14 @@ async fn run(mut pip: Command, fetcher: &Fetcher<'_>, folder: &AttemptFolder, ta
         fs::remove_dir_all(target)
             .await
             .map_err(|error| failed(&error.to_string()))?;
+    }
+    if let Some(user) = fetcher.config.job_user {
+        let mut builder = fs::DirBuilder::new();
+        builder.mode(OWNER_ONLY);
+        let made = builder.create(target).await.and_then(|()| user.own(target));
+        made.map_err(|error| failed(&error.to_string()))?;
+        // What is installed may run as it is built.
+        pip.uid(user.uid).gid(user.gid);
     }
     let mut search_path = fetcher
         .config
