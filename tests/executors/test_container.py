@@ -34,6 +34,13 @@ def test_an_image_for_nothing_is_refused(image: str, tmp_path: Path) -> None:
     assert "COMMAND=IMAGE" in done.stderr
 
 
+def test_a_worker_without_any_image_does_not_start(tmp_path: Path) -> None:
+    line = [str(binary()), "worker", "--data-dir", str(tmp_path), "--executor", "container"]
+    done = subprocess.run(line, env=clean_environment(), capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode not in (0, 101)
+    assert "needs an --image" in done.stderr
+
+
 @pytest.fixture
 def containers(executor: Any) -> Any:
     """The engine, where the executor has one."""

@@ -8,11 +8,14 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 from engines import MEMORY_MIB_MAX, PROCESSES_MAX
+from harness.aws import REGION, SECRET
+from harness.certificates import Installation
 from harness.flows import Flow
-from harness.server import Server
+from harness.server import SPLIT, Server
 from harness.waiting import eventually
 from jobs import HOLD, Jobs, command_lines
 
@@ -23,6 +26,14 @@ MIB = 1024 * 1024
 BEYOND_TIMEOUT_MS = 61_000
 # How much output is kept of its beginning.
 LOG_HEAD_MIB = 16
+# Reads a property of its run, and puts another.
+ASKING = """
+import os, boto3
+glue = boto3.client("glue")
+run = dict(Name=os.environ["AWS_GLUE_WORKFLOW_NAME"], RunId=os.environ["AWS_GLUE_WORKFLOW_RUN_ID"])
+given = glue.get_workflow_run_properties(**run)["RunProperties"]
+glue.put_workflow_run_properties(RunProperties={"answer": given["question"].upper()}, **run)
+"""
 
 
 def test_a_script_sees_its_arguments_and_an_environment_of_its_own(job: Jobs) -> None:
@@ -73,15 +84,8 @@ def test_a_failure_is_told_in_the_words_of_aws(job: Jobs, script: str, message: 
 
 
 def test_a_script_reads_and_puts_the_properties_of_its_run(job: Jobs) -> None:
-    script = """
-import os, boto3
-glue = boto3.client("glue")
-run = dict(Name=os.environ["AWS_GLUE_WORKFLOW_NAME"], RunId=os.environ["AWS_GLUE_WORKFLOW_RUN_ID"])
-given = glue.get_workflow_run_properties(**run)["RunProperties"]
-glue.put_workflow_run_properties(RunProperties={"answer": given["question"].upper()}, **run)
-"""
     flow = Flow(job.glue, job.folder)
-    flow.starts_with(job.define(script))
+    flow.starts_with(job.define(ASKING))
     run = flow.run(question="why")
     run.ended()
     assert run.counts() == {"Total": 1, "Succeeded": 1}, run.graph()
@@ -232,3 +236,28 @@ print(sorted(opened))
     run = job.start(script)
     run.ended()
     assert json.loads(run.output("--stdout")) == [0, 1, 2]
+
+
+def test_a_script_trusts_the_server_where_all_is_encrypted(executor: Any, tmp_path: Path, account: str) -> None:
+    trust = Installation(tmp_path / "certificates")
+    server = Server(SPLIT, tmp_path / "server", trust=trust, environment=executor.environment)
+    server.arguments["worker"] = executor.arguments
+    try:
+        server.start()
+        glue = boto3.client(
+            "glue",
+            endpoint_url=server.endpoint,
+            region_name=REGION,
+            aws_access_key_id=account,
+            aws_secret_access_key=SECRET,
+            verify=str(trust.authority),
+        )
+        flow = Flow(glue, tmp_path)
+        flow.job("j", ASKING)
+        flow.starts_with("j")
+        run = flow.run(question="why")
+        run.ended()
+        assert run.properties()["answer"] == "WHY"
+        server.stop()
+    finally:
+        server.kill()

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use treenail_worker::{ContainerSettings, ExecutorKind, Images, InvalidImage, JobUser, JobUserError};
+use treenail_worker::{ContainerSettings, ExecutorKind, Images, JobUser, JobUserError};
 
 /// What jobs run in.
 #[derive(Debug, Clone, Default, Args)]
@@ -47,14 +47,22 @@ impl Executor {
     }
 
     /// What the worker runs jobs in.
-    pub(crate) fn kind(&self) -> Result<ExecutorKind, InvalidImage> {
+    pub(crate) fn kind(&self) -> anyhow::Result<ExecutorKind> {
         Ok(match self.executor {
             Kind::Process => ExecutorKind::Process,
-            Kind::Container => ExecutorKind::Container(ContainerSettings {
-                engine: self.container_engine.clone(),
-                images: Images::parse(self.images.iter().map(String::as_str))?,
-                network: self.container_network.clone(),
-            }),
+            Kind::Container => {
+                let images = self.images.iter().map(String::as_str);
+                let images: Vec<&str> = images.filter(|image| !image.is_empty()).collect();
+                anyhow::ensure!(
+                    !images.is_empty(),
+                    "--executor container needs an --image for the jobs that it is to run"
+                );
+                ExecutorKind::Container(ContainerSettings {
+                    engine: self.container_engine.clone(),
+                    images: Images::parse(images)?,
+                    network: self.container_network.clone(),
+                })
+            }
         })
     }
 }
