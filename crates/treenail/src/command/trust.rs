@@ -7,7 +7,7 @@ use std::{
     fs::{self, DirBuilder, File},
     io::{self, Write as _},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use anyhow::Context as _;
@@ -34,18 +34,14 @@ const CA_KEY: &str = "ca.key";
 /// How many random bytes a secret has.
 const SECRET_BYTES: usize = 32;
 
-/// The services: each name is also a host that its certificate is for.
-const SERVICES: [&str; 5] = [
-    "gateway",
-    "control-plane",
-    "run-scheduler",
-    "properties-store",
-    "worker",
-];
+/// The services that call each other: each name is also a host that its certificate is for.
+const SERVICES: [&str; 4] = ["gateway", "control-plane", "run-scheduler", "properties-store"];
+/// It calls with its token. A certificate would open all services, and the jobs that it runs could read the key.
+const WORKER: &str = "worker";
 /// The secrets that services share, and who.
 const SHARED: [(&str, [&str; 2]); 2] = [
-    ("worker-token", ["run-scheduler", "worker"]),
-    ("job-key", ["gateway", "worker"]),
+    ("worker-token", ["run-scheduler", WORKER]),
+    ("job-key", ["gateway", WORKER]),
 ];
 
 /// Makes what services are told below a folder, and the authority before it when there is none.
@@ -59,13 +55,12 @@ pub(crate) fn run(folder: &Path, hosts: &[String], days: u16) -> anyhow::Result<
         params.not_after = now + Duration::days(days.into());
         let key = KeyPair::generate()?;
         let certificate = params.signed_by(&key, &issuer)?;
-        let own = folder.join(service);
-        make_folder(&own)?;
-        write(&own.join(CA_CERTIFICATE), &authority)?;
+        let own = told(folder, service, &authority)?;
         write(&own.join("tls.key"), &key.serialize_pem())?;
         write(&own.join("tls.crt"), &certificate.pem())?;
         terminal::say(&format!("{}: {days} days", own.join("tls.crt").display()));
     }
+    told(folder, WORKER, &authority)?;
     for (name, services) in SHARED {
         let secret = secret(&folder.join(name))?;
         for service in services {
@@ -73,6 +68,14 @@ pub(crate) fn run(folder: &Path, hosts: &[String], days: u16) -> anyhow::Result<
         }
     }
     Ok(())
+}
+
+/// The folder of a service, which is told whom to believe.
+fn told(folder: &Path, service: &str, authority: &str) -> anyhow::Result<PathBuf> {
+    let own = folder.join(service);
+    make_folder(&own)?;
+    write(&own.join(CA_CERTIFICATE), authority)?;
+    Ok(own)
 }
 
 /// What a service's certificate says.
