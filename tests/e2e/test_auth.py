@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import secrets
+import select
 import shutil
+import socket
+import struct
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -385,6 +388,33 @@ def test_the_audit_log_tells_who_did_what_and_no_values(guarded: Guarded) -> Non
     text = guarded.audit.read_text(encoding="utf-8")
     assert not any(secret in text for secret in ("canary", author.secret, viewer.secret))
     assert guarded.audit.stat().st_mode & 0o077 == 0
+
+
+def test_whoever_hangs_up_is_in_the_audit_log_too(guarded: Guarded) -> None:
+    key = guarded.make("author")
+    host = guarded.server.endpoint.removeprefix("http://")
+    for number in range(40):
+        body = json.dumps({"Name": f"flow-{number}"}).encode()
+        headers = {"Content-Type": JSON, "X-Amz-Target": "AWSGlue.CreateWorkflow", "Host": host}
+        request = AWSRequest("POST", f"http://{host}/", headers=headers, data=body)
+        SigV4Auth(Credentials(key.id, key.secret), "glue", REGION).add_auth(request)
+        lines = [f"{name}: {value}" for name, value in request.headers.items()]
+        head = "\r\n".join(["POST / HTTP/1.1", *lines, f"Content-Length: {len(body)}", "", ""]).encode()
+        name, port = host.split(":")
+        with socket.create_connection((name, int(port))) as connection:
+            connection.sendall(head + body)
+            # The connection is reset, sooner or later in the course of the call.
+            select.select([connection], [], [], number / 5_000)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    glue = key.client("glue", guarded.server.endpoint)
+
+    def unwritten() -> set[str]:
+        written = {line["resource"].rsplit("/", 1)[-1] for line in guarded.calls() if "Create" in line["eventName"]}
+        made = glue.get_paginator("list_workflows").paginate().build_full_result()["Workflows"]
+        assert made
+        return set(made) - written
+
+    eventually(lambda: not unwritten(), "all that was made to be in the audit log")
 
 
 def test_events_are_signed_too(guarded: Guarded) -> None:

@@ -1,17 +1,21 @@
 //! Who is let in: anybody on loopback, and nobody but holders of keys where keys are configured.
 
+mod record;
+
 use std::net::IpAddr;
 
-use http::{Extensions, StatusCode, request::Parts};
+use http::{Extensions, request::Parts};
 use prost_reflect::DynamicMessage;
 use tonic::metadata::MetadataMap;
 use treenail_proto::contract::Operation;
 use treenail_rpc::{Caller, Fault, Reason, listener::Peer};
 
 use crate::{
-    auth::{self, Arrival, Audit, Auth, Principal, S3Note},
+    auth::{self, Arrival, Audit, Auth, Principal},
     http::caller,
 };
+
+pub(crate) use self::record::{Record, S3Trail};
 
 /// Who is let in, and where it is written down.
 #[derive(Debug, Clone, Default)]
@@ -112,39 +116,5 @@ impl Access {
             caller,
             principal: Some((principal, auth.arrival(extensions))),
         })
-    }
-
-    /// Writes down how a call ended.
-    pub(crate) fn record(&self, request_id: &str, trail: &Trail, refused: Option<Reason>) {
-        let Some(audit) = &self.audit else { return };
-        let action = trail.operation.map(auth::action);
-        let principal = trail.visit.as_ref().and_then(|visit| visit.principal.as_ref());
-        let principal = principal.map(|(principal, _)| principal);
-        let scope = trail.visit.as_ref().map(|visit| &visit.caller.scope);
-        audit.write(&auth::Call {
-            request_id,
-            source: trail.source,
-            action: action.as_deref().unwrap_or("unknown"),
-            arn: principal.map(|principal| principal.arn.as_str()),
-            access_key: principal.map(|principal| principal.access_key.as_str()),
-            scope: scope.map(|scope| (scope.account.as_str(), scope.region.as_str())),
-            resource: trail.resource.as_deref(),
-            error: refused.map(Reason::as_str),
-        });
-    }
-
-    /// Writes down how a call of S3 ended.
-    pub(crate) fn record_s3(&self, request_id: &str, source: Option<IpAddr>, note: &S3Note, status: StatusCode) {
-        let Some(audit) = &self.audit else { return };
-        audit.write(&auth::Call {
-            request_id,
-            source,
-            action: &note.action,
-            arn: note.arn.as_deref(),
-            access_key: note.access_key.as_deref(),
-            scope: note.account.as_deref().map(|account| (account, "")),
-            resource: Some(&note.resource),
-            error: (!status.is_success()).then(|| status.as_str()),
-        });
     }
 }

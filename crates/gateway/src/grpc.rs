@@ -14,7 +14,7 @@ use treenail_proto::contract::{self, Operation};
 use treenail_rpc::{Caller, Fault, Reason, limits::GRPC_MESSAGE_BYTES_MAX, telemetry::spans};
 
 use crate::{
-    access::{Access, Trail},
+    access::{Access, Record, Trail},
     backends::Backends,
     edge,
     limits::BODY_READ,
@@ -74,14 +74,15 @@ impl Port {
         let Some(operation) = contract::by_path(request.uri().path()).filter(|_| admitted) else {
             return Status::permission_denied("this host or origin is not let in").into_http();
         };
-        let mut trail = Trail {
+        let trail = Trail {
             operation: Some(operation),
             ..Trail::of(request.extensions())
         };
-        let answer = self.route(operation, request, &mut trail).await;
         // gRPC has no request ids.
+        let mut record = Record::of(&self.access, "", trail);
+        let answer = self.route(operation, request, &mut record.trail).await;
         let refused = answer.as_ref().err().map(|status| Fault::from_status(status).reason);
-        self.access.record("", &trail, refused);
+        record.ended(refused.map(Reason::as_str));
         answer.unwrap_or_else(Status::into_http)
     }
 

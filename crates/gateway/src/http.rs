@@ -16,7 +16,7 @@ use treenail_aws_json::Schema;
 use treenail_rpc::{Entropy, Fault, Reason, telemetry::spans};
 
 use crate::{
-    access::{Access, Trail},
+    access::{Access, Record, S3Trail},
     auth::{S3Note, S3Notes},
     backends::Backends,
     origin::Guard,
@@ -73,8 +73,6 @@ impl Edge {
 
     async fn serve_s3(&self, s3: &S3, mut request: Request<Incoming>, request_id: &str) -> Response<ResponseBody> {
         let notes = S3Notes::default();
-        let source = Trail::of(request.extensions()).source;
-        // What is known before a signature is read; without keys none is.
         let bare = S3Note {
             action: format!("s3:{}", request.method()),
             resource: format!("arn:aws:s3:::{}", request.uri().path().trim_start_matches('/')),
@@ -83,9 +81,11 @@ impl Edge {
             account: None,
         };
         request.extensions_mut().insert(S3Notes::clone(&notes));
+        let peer = request.extensions().get().copied();
+        let record = Record::of(&self.access, request_id, S3Trail { bare, notes, peer });
         let response = s3.serve(request).await;
-        let note = notes.get().unwrap_or(&bare);
-        self.access.record_s3(request_id, source, note, response.status());
+        let status = response.status();
+        record.ended((!status.is_success()).then(|| status.as_str()));
         response
     }
 

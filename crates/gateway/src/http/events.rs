@@ -12,7 +12,11 @@ use treenail_proto::{
 use treenail_rpc::{Caller, Fault, Reason, telemetry::spans::name_request};
 
 use super::{Answer, Edge, body, single};
-use crate::{access::Trail, edge, limits::EVENTS_MAX};
+use crate::{
+    access::{Record, Trail},
+    edge,
+    limits::EVENTS_MAX,
+};
 
 /// The operation that takes one event.
 const NOTIFY_EVENT: &str = "/treenail.ops.v1.EventService/NotifyEvent";
@@ -28,10 +32,9 @@ pub(super) fn workflow_of(path: &str) -> Option<String> {
 }
 
 pub(super) async fn answer(edge: &Edge, workflow: &str, request: Request<Incoming>, request_id: &str) -> Answer {
-    let mut trail = Trail::of(request.extensions());
-    let answer = notify(edge, workflow, request, &mut trail).await;
-    edge.access
-        .record(request_id, &trail, answer.as_ref().err().map(|fault| fault.reason));
+    let mut record = Record::of(&edge.access, request_id, Trail::of(request.extensions()));
+    let answer = notify(edge, workflow, request, &mut record.trail).await;
+    record.ended(answer.as_ref().err().map(|fault| fault.reason.as_str()));
     match answer {
         Ok(run_ids) => Answer::json(200, serde_json::json!({ "RunIds": run_ids }).to_string().into_bytes()),
         Err(fault) => Answer::fault(fault),

@@ -9,7 +9,10 @@ use treenail_proto::contract::{self, Operation};
 use treenail_rpc::{Fault, Reason, telemetry::spans::name_request};
 
 use super::{Answer, Edge, body, single, unknown};
-use crate::{access::Trail, edge};
+use crate::{
+    access::{Record, Trail},
+    edge,
+};
 
 /// The content types that are AWS JSON.
 const CONTENT_TYPES: [&str; 3] = [
@@ -20,15 +23,17 @@ const CONTENT_TYPES: [&str; 3] = [
 
 pub(super) async fn answer(edge: &Edge, request: Request<Incoming>, request_id: &str) -> Answer {
     let began = Instant::now();
-    let mut trail = Trail::of(request.extensions());
-    let answer = call(edge, request, &mut trail).await;
+    let mut record = Record::of(&edge.access, request_id, Trail::of(request.extensions()));
+    let answer = call(edge, request, &mut record.trail).await;
     // What is unknown has one name: strangers must not be able to make metrics.
-    let name = trail.operation.map_or("unknown", |operation| operation.method.as_str());
+    let name = record
+        .trail
+        .operation
+        .map_or("unknown", |operation| operation.method.as_str());
     let code = answer.as_ref().map_or_else(|fault| fault.reason.as_str(), |_| "OK");
     counter!("treenail_api_requests_total", "operation" => name, "code" => code).increment(1);
     histogram!("treenail_api_request_seconds", "operation" => name).record(began.elapsed());
-    edge.access
-        .record(request_id, &trail, answer.as_ref().err().map(|fault| fault.reason));
+    record.ended(answer.as_ref().err().map(|fault| fault.reason.as_str()));
     match answer {
         Ok(body) => Answer::json(200, body),
         Err(fault) => Answer::fault(fault),
