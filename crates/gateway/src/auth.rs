@@ -9,6 +9,7 @@ mod keys;
 mod policy;
 mod resource;
 mod s3;
+mod written;
 
 use std::{path::Path, sync::Arc};
 

@@ -1,12 +1,15 @@
 //! The conditions of a policy's statement: under which circumstances of a call it applies
 //! (`IAM: condition operators`, `global condition keys`).
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::net::IpAddr;
 
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::policy::{Error, OneOrMany, matches};
+use super::{
+    policy::{Error, has_variable, matches},
+    written::{Entries, OneOrMany},
+};
 
 /// The circumstances of a call that conditions may ask for.
 #[derive(Debug, Clone, Copy)]
@@ -26,7 +29,7 @@ pub struct Circumstances<'c> {
 }
 
 /// What a statement asks for: by operator, by key, one of some values.
-pub(super) type Written = BTreeMap<String, BTreeMap<String, OneOrMany<Value>>>;
+pub(super) type Written = Entries<Entries<OneOrMany<Value>>>;
 
 /// A value as it may be written.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -72,12 +75,23 @@ enum Test {
     From(Vec<i64>),
 }
 
+/// The values of a condition, and where they are written.
+#[derive(Debug, Clone, Copy)]
+struct Values<'w> {
+    values: &'w [Value],
+    operator: &'w str,
+    key: &'w str,
+}
+
 /// Addresses that begin with the same bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Network {
     address: IpAddr,
     bits: u8,
 }
+
+/// How many bits stand before an address of IPv4 in IPv6's form (`RFC 4291: 2.5.5.2`).
+const MAPPED_BITS: u8 = 96;
 
 /// Reads the conditions of a statement; all of them must hold.
 pub(super) fn read(written: Written) -> Result<Vec<Condition>, Error> {
@@ -92,6 +106,7 @@ pub(super) fn read(written: Written) -> Result<Vec<Condition>, Error> {
 
 impl Condition {
     fn read(operator: &str, key: &str, values: &[Value]) -> Result<Self, Error> {
+        let name_of_key = key;
         let key = Key::read(key)?;
         let negated = operator.strip_prefix("StringNot").map(|rest| format!("String{rest}"));
         let negated = negated.or_else(|| operator.strip_prefix("Not").map(str::to_owned));
@@ -99,17 +114,22 @@ impl Condition {
             Some(name) => (true, name.as_str()),
             None => (false, operator),
         };
+        let values = Values {
+            values,
+            operator,
+            key: name_of_key,
+        };
         let test = match (name, key) {
-            ("StringEquals", _) if key.is_text() => Test::Equals(all(values, text)?),
-            ("StringEqualsIgnoreCase", _) if key.is_text() => Test::EqualsInAnyCase(all(values, text)?),
-            ("StringLike", _) if key.is_text() => Test::Like(all(values, text)?),
-            ("IpAddress", Key::SourceIp) => Test::Within(all(values, network)?),
-            ("Bool", Key::SecureTransport) if !is_negated => Test::Is(all(values, truth)?),
-            ("DateLessThan", Key::CurrentTime) if !is_negated => Test::Before(all(values, time)?),
-            ("DateLessThanEquals", Key::CurrentTime) if !is_negated => Test::Until(all(values, time)?),
-            ("DateGreaterThan", Key::CurrentTime) if !is_negated => Test::After(all(values, time)?),
-            ("DateGreaterThanEquals", Key::CurrentTime) if !is_negated => Test::From(all(values, time)?),
-            _ => return Err(not_understood(&format!("{operator} of this key"))),
+            ("StringEquals", _) if key.is_text() => Test::Equals(values.all(text)?),
+            ("StringEqualsIgnoreCase", _) if key.is_text() => Test::EqualsInAnyCase(values.all(text)?),
+            ("StringLike", _) if key.is_text() => Test::Like(values.all(text)?),
+            ("IpAddress", Key::SourceIp) => Test::Within(values.all(network)?),
+            ("Bool", Key::SecureTransport) if !is_negated => Test::Is(values.all(truth)?),
+            ("DateLessThan", Key::CurrentTime) if !is_negated => Test::Before(values.all(time)?),
+            ("DateLessThanEquals", Key::CurrentTime) if !is_negated => Test::Until(values.all(time)?),
+            ("DateGreaterThan", Key::CurrentTime) if !is_negated => Test::After(values.all(time)?),
+            ("DateGreaterThanEquals", Key::CurrentTime) if !is_negated => Test::From(values.all(time)?),
+            _ => return Err(not_understood(&format!("{operator} of {name_of_key}"))),
         };
         Ok(Self { key, test, is_negated })
     }
@@ -187,16 +207,19 @@ impl Network {
     }
 }
 
-fn all<T>(values: &[Value], read: fn(&Value) -> Option<T>) -> Result<Vec<T>, Error> {
-    let read: Option<Vec<T>> = values.iter().map(read).collect();
-    read.filter(|values| !values.is_empty())
-        .ok_or_else(|| not_understood("a value of its conditions"))
+impl Values<'_> {
+    /// What the values say, of which there must be one.
+    fn all<T>(self, read: fn(&Value) -> Option<T>) -> Result<Vec<T>, Error> {
+        let read: Option<Vec<T>> = self.values.iter().map(read).collect();
+        read.filter(|values| !values.is_empty())
+            .ok_or_else(|| not_understood(&format!("a value for {} of {}", self.operator, self.key)))
+    }
 }
 
 fn text(value: &Value) -> Option<String> {
     match value {
-        Value::Text(text) => Some(text.clone()),
-        Value::Truth(_) | Value::Number(_) => None,
+        Value::Text(text) if !has_variable(text) => Some(text.clone()),
+        Value::Text(_) | Value::Truth(_) | Value::Number(_) => None,
     }
 }
 
@@ -224,7 +247,15 @@ fn network(value: &Value) -> Option<Network> {
     };
     let most = if address.is_ipv4() { 32 } else { 128 };
     let bits = bits.unwrap_or(most);
-    (bits <= most).then_some(Network { address, bits })
+    match address.to_canonical() {
+        _ if bits > most => None,
+        // An address of IPv4 in IPv6's form: callers are known in their own form, so the network is, too.
+        own if own != address => Some(Network {
+            address: own,
+            bits: bits.checked_sub(MAPPED_BITS)?,
+        }),
+        address => Some(Network { address, bits }),
+    }
 }
 
 fn not_understood(what: &str) -> Error {
@@ -329,6 +360,13 @@ mod tests {
             ..CALL
         };
         assert!(holds(r#"{"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}"#, &mapped));
+        for call in [&CALL, &mapped] {
+            assert!(holds(r#"{"IpAddress": {"aws:SourceIp": "::ffff:10.0.0.0/104"}}"#, call));
+            assert!(!holds(
+                r#"{"IpAddress": {"aws:SourceIp": "::ffff:11.0.0.0/104"}}"#,
+                call
+            ));
+        }
     }
 
     #[test]
@@ -342,6 +380,8 @@ mod tests {
             r#"{"StringEquals": {"aws:ResourceTag/team": "x"}}"#,
             r#"{"IpAddress": {"aws:SourceIp": "10.0.0.0/33"}}"#,
             r#"{"IpAddress": {"aws:SourceIp": "ten"}}"#,
+            r#"{"IpAddress": {"aws:SourceIp": "::ffff:10.0.0.0/95"}}"#,
+            r#"{"StringEquals": {"aws:PrincipalAccount": "${aws:username}"}}"#,
             r#"{"NotBool": {"aws:SecureTransport": "true"}}"#,
             r#"{"Bool": {"aws:SecureTransport": "maybe"}}"#,
             r#"{"DateLessThan": {"aws:CurrentTime": "soon"}}"#,
@@ -349,6 +389,14 @@ mod tests {
         ] {
             let written: Written = serde_json::from_str(text).unwrap();
             assert!(read(written).is_err(), "{text}");
+        }
+        // Whichever of the two were kept, the other would not be asked for.
+        for text in [
+            r#"{"StringEquals": {"aws:username": "ann"}, "StringEquals": {"aws:RequestedRegion": "x"}}"#,
+            r#"{"StringEquals": {"aws:username": "ann", "aws:username": "bob"}}"#,
+        ] {
+            let refused = serde_json::from_str::<Written>(text).unwrap_err().to_string();
+            assert!(refused.contains("is there twice"), "{refused}");
         }
     }
 }

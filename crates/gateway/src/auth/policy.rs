@@ -8,7 +8,10 @@ use std::sync::{Arc, LazyLock};
 
 use serde::Deserialize;
 
-use super::condition::{self, Circumstances, Condition, Written};
+use super::{
+    condition::{self, Circumstances, Condition, Written},
+    written::OneOrMany,
+};
 
 /// How large the text of a policy may be, in bytes.
 const TEXT_BYTES_MAX: usize = 64 * 1024;
@@ -72,22 +75,6 @@ enum Effect {
     Deny,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(untagged)]
-pub(super) enum OneOrMany<T> {
-    One(T),
-    Many(Vec<T>),
-}
-
-impl<T> OneOrMany<T> {
-    pub(super) fn as_slice(&self) -> &[T] {
-        match self {
-            Self::One(one) => std::slice::from_ref(one),
-            Self::Many(many) => many,
-        }
-    }
-}
-
 impl Policy {
     /// Reads a policy.
     ///
@@ -114,6 +101,13 @@ impl Policy {
                 return Err(Error::NotUnderstood(
                     "a statement has one of Resource and NotResource".into(),
                 ));
+            }
+            let resources = [&statement.resource, &statement.not_resource].into_iter().flatten();
+            if resources
+                .flat_map(OneOrMany::as_slice)
+                .any(|resource| has_variable(resource))
+            {
+                return Err(Error::NotUnderstood("a variable in a Resource".into()));
             }
             statements.push(Statement::read(statement.clone())?);
         }
@@ -182,6 +176,11 @@ impl Statement {
             || self.not_resource.as_ref().is_some_and(|not| !is_resource(not));
         by_action && by_resource && self.conditions.iter().all(|condition| condition.holds(call))
     }
+}
+
+/// Whether a text has a variable in it (`IAM: policy variables`, such as `${aws:username}`), which we do not replace.
+pub(super) fn has_variable(text: &str) -> bool {
+    text.contains("${")
 }
 
 /// Whether a text fits a pattern in which `*` is any text and `?` any character; takes time by the product of their lengths
@@ -336,10 +335,16 @@ mod tests {
             r#"{"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*", "Principal": "*"}]}"#,
             r#"{"Statement": [{"Effect": "allow", "Action": "*", "Resource": "*"}]}"#,
             r#"{"Statement": [{"Effect": "Allow", "Action": "*"}]}"#,
+            r#"{"Statement": [{"Effect": "Deny", "Action": "*", "Resource": ["*", "arn:aws:s3:::${aws:username}/*"]}]}"#,
+            r#"{"Statement": [{"Effect": "Allow", "Action": "*", "NotResource": "arn:aws:s3:::${aws:username}/*"}]}"#,
             r#"{"Statement": [{"Effect": "Allow", "Action": "*", "NotAction": "*", "Resource": "*"}]}"#,
         ] {
             assert!(Policy::parse(text).is_err(), "{text}");
         }
+        let refused = Policy::parse(r#"{"Statement": [{"Effect": "Deny", "Principal": "*"}]}"#)
+            .unwrap_err()
+            .to_string();
+        assert!(refused.contains("`Principal`"), "{refused}");
         assert_eq!(Policy::parse(&" ".repeat(TEXT_BYTES_MAX + 1)), Err(Error::TooLong));
         assert!(
             !Policy::parse(r#"{"Statement": []}"#)
