@@ -119,7 +119,8 @@ impl Peer {
             Either::Right(encrypted) => (encrypted.get_ref().0, Some(encrypted.get_ref().1)),
         };
         Self {
-            address: tcp.peer_addr().ok().map(|address| address.ip()),
+            // A port of IPv6 has callers of IPv4, too; they are told as what they are.
+            address: tcp.peer_addr().ok().map(|address| address.ip().to_canonical()),
             is_encrypted: encrypted.is_some(),
             is_proven: encrypted.is_some_and(|session| session.peer_certificates().is_some()),
         }

@@ -15,7 +15,7 @@ use rustls::{
     ClientConfig, RootCertStore, ServerConfig,
     crypto::{CryptoProvider, ring},
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _},
-    server::WebPkiClientVerifier,
+    server::{NoServerSessionStorage, WebPkiClientVerifier},
 };
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
@@ -150,6 +150,10 @@ fn server_config(identity: &Identity, authority: Option<&Path>, protocols: &[&[u
     let (chain, key) = read(identity)?;
     let mut config = builder.with_single_cert(chain, key).map_err(unfit)?;
     config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+    if authority.is_some() {
+        // A session that is taken up again is not asked for its certificate, which may have ended meanwhile.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+    }
     Ok(config)
 }
 
