@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +108,24 @@ def test_nobody_is_deceived(encrypted: Server, account: str, tmp_path: Path) -> 
         assert client(encrypted, account, trust(encrypted).authority).list_workflows()["Workflows"] == []
 
 
+def test_whoever_asks_for_nothing_is_turned_away(encrypted: Server) -> None:
+    host, port = encrypted.endpoint.removeprefix("https://").split(":")
+    context = ssl.create_default_context(cafile=str(trust(encrypted).authority))
+    beginnings = [b"", b"PRI", b"GET /heal", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"]
+    with ExitStack() as stack:
+        silent = [stack.enter_context(socket.create_connection((host, int(port))))]
+        for beginning in beginnings:
+            plain = stack.enter_context(socket.create_connection((host, int(port))))
+            connection = stack.enter_context(context.wrap_socket(plain, server_hostname="localhost"))
+            connection.sendall(beginning)
+            silent.append(connection)
+        for connection in silent:
+            connection.settimeout(15)
+            # The server's own settings and a page of an error may come before the end.
+            while connection.recv(4096):
+                pass
+
+
 def test_a_new_certificate_is_shown_without_a_restart(encrypted: Server, account: str) -> None:
     installation = trust(encrypted)
     targets = [encrypted.grpc_target, encrypted.endpoint.removeprefix("https://")]
@@ -160,6 +180,24 @@ def test_services_answer_only_to_each_other(mutual: Server, tmp_path: Path) -> N
         assert refused(service.GetWorkflowRuns, request) == grpc.StatusCode.UNAVAILABLE
 
 
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_service_shows_its_certificate_each_time(mutual: Server, version: ssl.TLSVersion) -> None:
+    context = ssl.create_default_context(cafile=str(trust(mutual).authority))
+    context.load_cert_chain(trust(mutual).certificate("gateway"), trust(mutual).key("gateway"))
+    context.set_alpn_protocols(["h2"])
+    context.minimum_version = context.maximum_version = version
+    host, port = mutual.scheduler_target.split(":")
+    session = None
+    # A session that is taken up again would be one whose certificate nobody looks at.
+    for _ in range(2):
+        plain = socket.create_connection((host, int(port)))
+        with context.wrap_socket(plain, server_hostname="localhost", session=session) as connection:
+            connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0")
+            assert connection.recv(9)
+            assert not connection.session_reused
+            session = connection.session
+
+
 def health_stubs() -> tuple[Any, Any]:
     from grpc_health.v1 import health_pb2, health_pb2_grpc
 
@@ -178,6 +216,8 @@ def test_workers_register_with_a_token(mutual: Server) -> None:
 
     with installation.channel(mutual.scheduler_target) as nobody:
         assert first(nobody, installation.token).HasField("welcome")
+    # Jobs can read what their worker has.
+    assert not [path for path in installation.folder.glob("worker/*") if path.name.startswith("tls")]
     # Neither another token nor a service's certificate makes a worker.
     with installation.channel(mutual.scheduler_target, "gateway") as channel:
         for token in (None, "x" * len(installation.token)):
@@ -222,7 +262,7 @@ def test_what_is_configured_halfway_is_refused(tmp_path: Path) -> None:
         ("serve", ["--tls-cert", certificate], 2, "--tls-key"),
         (scheduler, ["--peer-cert", certificate, "--peer-key", key], 2, "--peer-ca"),
         ("serve", ["--tls-cert", key, "--tls-key", key], 1, "no certificate"),
-        ("serve", ["--tls-cert", certificate, "--tls-key", str(installation.key("worker"))], 1, "certificates"),
+        ("serve", ["--tls-cert", certificate, "--tls-key", str(installation.key("control-plane"))], 1, "certificates"),
         (scheduler, [*port, *mutual], 78, "is not https://"),
         (scheduler, [*port, "--worker-token-file", str(tmp_path / "open")], 78, "everybody"),
         (scheduler, [*port, "--worker-token-file", str(tmp_path / "short")], 1, "a token is"),

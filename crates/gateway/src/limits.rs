@@ -10,6 +10,8 @@ pub const HEADER_BYTES_MAX: usize = 32 * 1024;
 pub const HEADERS_MAX: usize = 100;
 /// How long the headers of a request may take to arrive.
 pub const HEADER_READ: Duration = Duration::from_secs(10);
+/// How long a connection that is open may take to bring its first request.
+pub const FIRST_REQUEST: Duration = Duration::from_secs(10);
 /// How long the body of a request may take to arrive.
 pub const BODY_READ: Duration = Duration::from_secs(30);
 /// How many connections are open at once at the most.

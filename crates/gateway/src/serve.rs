@@ -10,12 +10,15 @@ use hyper_util::{
         graceful::{GracefulShutdown, Watcher},
     },
 };
-use tokio::{sync::Semaphore, task::JoinSet};
+use tokio::{
+    sync::{Notify, Semaphore},
+    task::JoinSet,
+};
 use tokio_util::sync::CancellationToken;
 use treenail_aws_json::{Schema, SchemaError};
 use treenail_rpc::{
     Entropy, Listener,
-    listener::{Opened, Peer},
+    listener::{Peer, Stream},
     serve_grpc,
 };
 
@@ -24,10 +27,12 @@ use crate::{
     backends::Backends,
     grpc,
     http::Edge,
-    limits::{CONNECTIONS_MAX, DRAIN, HEADER_BYTES_MAX, HEADER_READ, HEADERS_MAX, HTTP2_STREAMS_MAX},
+    limits::{CONNECTIONS_MAX, DRAIN, FIRST_REQUEST, HEADER_BYTES_MAX, HEADER_READ, HEADERS_MAX, HTTP2_STREAMS_MAX},
     origin::Guard,
     s3::S3,
 };
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The gateway's settings.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -135,9 +140,18 @@ async fn serve_http(edge: Edge, listener: Listener, stop: CancellationToken) {
             },
             Some(_) = connections.join_next() => continue,
         };
-        let (edge, watcher) = (edge.clone(), graceful.watcher());
+        let (edge, watcher, stop) = (edge.clone(), graceful.watcher(), stop.clone());
         connections.spawn(async move {
-            if let Err(error) = converse(edge, opened, watcher).await {
+            let stream = tokio::select! {
+                // Nothing was asked for yet.
+                () = stop.cancelled() => return,
+                ready = opened.ready() => ready,
+            };
+            let ended = match stream {
+                Ok(stream) => converse(edge, stream, watcher).await,
+                Err(error) => Err(error.into()),
+            };
+            if let Err(error) = ended {
                 tracing::debug!(%error, "a connection broke");
             }
             drop(permit);
@@ -149,20 +163,25 @@ async fn serve_http(edge: Edge, listener: Listener, stop: CancellationToken) {
 }
 
 /// Answers what comes over one connection.
-async fn converse(
-    edge: Edge,
-    opened: Opened,
-    watcher: Watcher,
-) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let stream = opened.ready().await?;
+async fn converse(edge: Edge, stream: Stream, watcher: Watcher) -> Result<(), BoxError> {
     let peer = Peer::of(&stream);
+    let asked = Arc::new(Notify::new());
+    let heard = Arc::clone(&asked);
     let service = service_fn(move |mut request: Request<Incoming>| {
         let edge = edge.clone();
+        heard.notify_one();
         request.extensions_mut().insert(peer);
         async move { Ok::<_, std::convert::Infallible>(edge.answer(request).await) }
     });
     let connection = builder().serve_connection(TokioIo::new(stream), service).into_owned();
-    watcher.watch(connection).await
+    let mut conversation = std::pin::pin!(watcher.watch(connection));
+    // Neither telling the versions of HTTP apart nor HTTP/2 has a time limit of its own.
+    tokio::select! {
+        ended = &mut conversation => return ended,
+        () = asked.notified() => {}
+        () = tokio::time::sleep(FIRST_REQUEST) => return Err("no request came".into()),
+    }
+    conversation.await
 }
 
 fn builder() -> auto::Builder<TokioExecutor> {
