@@ -33,6 +33,10 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Connections that one server has open; clients beyond that wait to be accepted. A worker has one for as long as it lives.
 pub const CONNECTIONS_MAX: usize = 16_384;
 
+/// Connections of one port that agree on keys at the same time: until then each may hold 64 KiB of what a stranger sends.
+/// With more, the one that began first is turned away.
+pub const HANDSHAKES_MAX: usize = 1_024;
+
 /// How long an accepted connection may say nothing at all.
 pub const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(10);
 

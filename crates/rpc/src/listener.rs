@@ -9,13 +9,18 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
 
-use crate::{guard::Guard, limits::FIRST_BYTE_TIMEOUT, tls::ServerTls};
+use crate::{
+    guard::Guard,
+    limits::FIRST_BYTE_TIMEOUT,
+    tls::{Handshakes, ServerTls},
+};
 
 /// A port that is listened on: how its connections are encrypted, and who may call over them.
 #[derive(Debug)]
 pub struct Listener {
     tcp: TcpListener,
     tls: Option<ServerTls>,
+    handshakes: Handshakes,
     guard: Guard,
 }
 
@@ -38,6 +43,7 @@ pub struct Peer {
 pub struct Opened {
     tcp: TcpStream,
     tls: Option<ServerTls>,
+    handshakes: Handshakes,
 }
 
 impl Listener {
@@ -47,6 +53,7 @@ impl Listener {
         Self {
             tcp,
             tls,
+            handshakes: Handshakes::default(),
             guard: Guard::default(),
         }
     }
@@ -86,12 +93,14 @@ impl Listener {
         Ok(Opened {
             tcp,
             tls: self.tls.clone(),
+            handshakes: self.handshakes.clone(),
         })
     }
 }
 
 impl Opened {
-    /// Encrypts the connection where its port says so. A client that takes too long over it is turned away.
+    /// Encrypts the connection where its port says so. A client that takes too long over it is turned away, and the slowest
+    /// when there are too many.
     ///
     /// # Errors
     /// When the client does not go through with it in time.
@@ -99,8 +108,13 @@ impl Opened {
         let Some(tls) = self.tls else {
             return Ok(Either::Left(self.tcp));
         };
-        let encrypted = tokio::time::timeout(FIRST_BYTE_TIMEOUT, tls.accept(self.tcp));
-        Ok(Either::Right(encrypted.await??))
+        let place = self.handshakes.begin();
+        // On the heap: it is large, and ports that are not encrypted need none of it.
+        let encrypted = Box::pin(tokio::time::timeout(FIRST_BYTE_TIMEOUT, tls.accept(self.tcp)));
+        tokio::select! {
+            encrypted = encrypted => Ok(Either::Right(encrypted??)),
+            () = place.lost() => Err(io::Error::new(io::ErrorKind::TimedOut, "slower than too many others")),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! Two kinds of port have it: the public ones, where clients trust the server's certificate and prove themselves by keys,
 //! and those between services, where both sides prove themselves by certificates of one authority.
 
+mod handshakes;
 mod reloading;
 
 use std::{
@@ -20,6 +21,7 @@ use rustls::{
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
+pub(crate) use self::handshakes::Handshakes;
 use self::reloading::Reloading;
 
 /// The protocols of a port that speaks gRPC only.
