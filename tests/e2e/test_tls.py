@@ -126,6 +126,15 @@ def test_whoever_asks_for_nothing_is_turned_away(encrypted: Server) -> None:
                 pass
 
 
+def test_a_server_that_never_agrees_on_keys_cannot_be_reached(tmp_path: Path) -> None:
+    authority = Installation(tmp_path).authority
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        endpoint = f"https://127.0.0.1:{silent.getsockname()[1]}"
+        line = [str(binary()), "ls", "workflows", "--grpc-endpoint", endpoint, "--ca", str(authority)]
+        told = subprocess.run(line, env=clean_environment(), capture_output=True, text=True, timeout=20, check=False)
+    assert (told.returncode, "cannot be reached" in told.stderr) == (1, True), told
+
+
 def test_a_new_certificate_is_shown_without_a_restart(encrypted: Server, account: str) -> None:
     installation = trust(encrypted)
     targets = [encrypted.grpc_target, encrypted.endpoint.removeprefix("https://")]

@@ -4,7 +4,7 @@ use std::{convert::Infallible, io};
 
 use http::{Request, Response, Uri, header::AUTHORIZATION};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::client::TlsStream;
 use tokio_util::either::Either;
 use tonic::{
@@ -77,10 +77,19 @@ pub fn connect_as(endpoint: Uri, credentials: Credentials) -> Channel {
 pub(crate) fn connection(endpoint: Endpoint, tls: Option<ClientTls>) -> transport::Channel {
     let open = service_fn(move |endpoint: Uri| {
         let tls = tls.clone();
-        async move { open(&endpoint, tls.as_ref()).await.map(TokioIo::new) }
+        async move {
+            // Here rather than as the endpoint's own timeout, whose error would not be known as one of connecting.
+            let opened = timeout(CONNECT_TIMEOUT, open(&endpoint, tls.as_ref())).await;
+            let late = || {
+                io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    format!("{endpoint} opened no connection in time"),
+                )
+            };
+            opened.map_err(|_| late())?.map(TokioIo::new)
+        }
     });
     endpoint
-        .connect_timeout(CONNECT_TIMEOUT)
         // A peer that vanished without a word is noticed, also while no call is open.
         .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
         .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
