@@ -9,6 +9,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::{Parser, Subcommand, ValueEnum};
 use treenail_rpc::telemetry::LogFormat;
 
+use self::telemetry::Telemetry;
 pub(crate) use self::{
     arguments::{
         Access, Admin, ControlPlane, Demo, Front, Gateway, JobKeyFile, Jobs, Peer, PropertiesStore, RunScheduler,
@@ -16,7 +17,6 @@ pub(crate) use self::{
     },
     executor::Executor,
 };
-use self::telemetry::Telemetry;
 
 /// Runs AWS Glue workflows anywhere.
 #[derive(Debug, Parser)]

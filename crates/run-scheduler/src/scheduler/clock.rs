@@ -11,7 +11,11 @@ const STOPS_MAX: usize = 100_000;
 
 impl<S: Store> Scheduler<S> {
     /// Moves the clock, and stops at every timer on the way, so that each falls due at its own time.
-    pub(super) async fn set_clock(&mut self, to: Timestamp, reply: oneshot::Sender<()>) -> Result<(), Fatal> {
+    pub(super) async fn set_clock(
+        &mut self,
+        to: Timestamp,
+        reply: oneshot::Sender<oneshot::Receiver<()>>,
+    ) -> Result<(), Fatal> {
         for _ in 0..STOPS_MAX {
             let Some(next) = self.next_timer().filter(|next| *next <= to) else {
                 break;
@@ -26,7 +30,7 @@ impl<S: Store> Scheduler<S> {
         self.flush().await?;
         self.context.sweeper.clone().sweep().await;
         // Whoever asked may have gone.
-        let _gone = reply.send(());
+        let _gone = reply.send(self.seeds.arrival());
         Ok(())
     }
 }

@@ -58,8 +58,11 @@ pub(crate) enum Event {
         token: u64,
         reply: oneshot::Sender<bool>,
     },
-    /// The manual clock is moved.
-    SetClock { to: Timestamp, reply: oneshot::Sender<()> },
+    /// The manual clock is moved. The answer completes once all that started on the way has its properties.
+    SetClock {
+        to: Timestamp,
+        reply: oneshot::Sender<oneshot::Receiver<()>>,
+    },
 }
 
 /// A worker opens a stream.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use tokio::task::JoinSet;
+use tokio::{sync::oneshot, task::JoinSet};
 use tracing::Instrument as _;
 use treenail_engine::ids::WorkflowRunId;
 use treenail_planted::failpoint::{Step, pass};
@@ -39,6 +39,8 @@ pub(super) struct Seed {
 pub(super) struct Seeds {
     properties: Channel,
     calls: JoinSet<Vec<(Scope, WorkflowRunId)>>,
+    /// Who waits until none is on its way.
+    waiting: Vec<oneshot::Sender<()>>,
 }
 
 impl Seeds {
@@ -46,6 +48,7 @@ impl Seeds {
         Self {
             properties,
             calls: JoinSet::new(),
+            waiting: Vec::new(),
         }
     }
 
@@ -68,13 +71,31 @@ impl Seeds {
 
     /// The next seeds that the properties-store has.
     pub(super) async fn next(&mut self) -> Option<Vec<(Scope, WorkflowRunId)>> {
-        match self.calls.join_next().await? {
+        let ended = self.calls.join_next().await?;
+        if self.calls.is_empty() {
+            for waiting in self.waiting.drain(..) {
+                // Whoever waited may have gone.
+                let _gone = waiting.send(());
+            }
+        }
+        match ended {
             Ok(seeded) => Some(seeded),
             Err(error) => {
                 tracing::error!(%error, "a seed was lost on its way; it is sent again after a restart");
                 Some(Vec::new())
             }
         }
+    }
+
+    /// Completes once none is on its way.
+    pub(super) fn arrival(&mut self) -> oneshot::Receiver<()> {
+        let (waiting, arrived) = oneshot::channel();
+        if self.calls.is_empty() {
+            let _here = waiting.send(());
+        } else {
+            self.waiting.push(waiting);
+        }
+        arrived
     }
 
     fn spawn(&mut self, seeds: Vec<Seed>) {

@@ -1,5 +1,7 @@
 //! `SchedulerClockService`.
 
+use std::time::Duration;
+
 use tokio::sync::oneshot;
 use tonic::{Request, Response, Status};
 use treenail_proto::internal::v1::{
@@ -15,6 +17,9 @@ use crate::{
     scheduler::Event,
     store::Store,
 };
+
+/// How long a moved clock waits for the properties-store to have the properties of what started on the way.
+const SEEDED_PATIENCE: Duration = Duration::from_secs(5);
 
 #[tonic::async_trait]
 impl<S: Store> SchedulerClockService for Api<S> {
@@ -33,7 +38,9 @@ impl<S: Store> SchedulerClockService for Api<S> {
                     reply,
                 })
                 .await?;
-            done.await.map_err(|_| Error::Stopping)?;
+            let seeded = done.await.map_err(|_| Error::Stopping)?;
+            // What fell due can be asked for its properties then; the clock has moved in any case.
+            let _late = tokio::time::timeout(SEEDED_PATIENCE, seeded).await;
         }
         Ok(Response::new(SetSchedulerClockResponse {}))
     }
