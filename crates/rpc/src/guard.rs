@@ -184,6 +184,16 @@ mod tests {
             (plans, &none, false, false),
             (plans, &none, true, true),
             (health, &none, false, true),
+            // However a path is bent: what is not health or workers by its first name takes a certificate.
+            ("", &none, false, false),
+            ("*", &none, false, false),
+            ("//treenail.internal.v1.PlanService/Put", &none, false, false),
+            ("/treenail%2Einternal.v1.PlanService/Put", &none, false, false),
+            ("/./grpc.health.v1.Health/Check", &none, false, false),
+            ("/GRPC.HEALTH.V1.HEALTH/Check", &none, false, false),
+            ("/grpc.health.v1.Health;/Check", &none, false, false),
+            ("//treenail.worker.v1.WorkerService/Work", &none, true, false),
+            ("/treenail%2Eworker.v1.WorkerService/Work", &with(ONE), false, false),
         ] {
             assert_eq!(
                 guard.admit(path, headers, is_proven).is_ok(),
