@@ -108,6 +108,35 @@ def test_nobody_is_deceived(encrypted: Server, account: str, tmp_path: Path) -> 
         assert client(encrypted, account, trust(encrypted).authority).list_workflows()["Workflows"] == []
 
 
+def test_a_gateway_whose_certificate_is_not_taken_says_that_services_are_out_of_reach(
+    mutual: Server, account: str, tmp_path: Path
+) -> None:
+    stranger = Installation(tmp_path / "stranger")
+    own = ["--peer-cert", str(stranger.certificate("gateway")), "--peer-key", str(stranger.key("gateway"))]
+    at, scheduler = f"127.0.0.1:{free_port()}", f"https://{mutual.scheduler_target}"
+    services = [f"--{name}={scheduler}" for name in ("control-plane", "run-scheduler", "properties-store")]
+    ports = ["--listen", at, "--grpc-listen", f"127.0.0.1:{free_port()}"]
+    peer = [*own, "--peer-ca", str(trust(mutual).authority)]
+    line = [str(binary()), "gateway", "--data-dir", str(tmp_path / "gateway"), *ports, *services, *peer]
+    gateway = subprocess.Popen(line, env=clean_environment(), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    try:
+        eventually(lambda: reaches(at), "the gateway to listen")
+        answer = wire.call(f"http://{at}", "AWSGlue.GetWorkflowRuns", {"Name": "flow"}, account)
+    finally:
+        gateway.kill()
+        gateway.wait()
+    assert (answer.status, answer.fault) == (503, "ServiceUnavailableException")
+
+
+def reaches(target: str) -> bool:
+    host, port = target.split(":")
+    try:
+        socket.create_connection((host, int(port))).close()
+    except OSError:
+        return False
+    return True
+
+
 def test_whoever_asks_for_nothing_is_turned_away(encrypted: Server) -> None:
     host, port = encrypted.endpoint.removeprefix("https://").split(":")
     context = ssl.create_default_context(cafile=str(trust(encrypted).authority))
@@ -178,7 +207,7 @@ def test_services_answer_only_to_each_other(mutual: Server, tmp_path: Path) -> N
         assert answer.status == health.HealthCheckResponse.SERVING
         service = clients.WorkflowRunServiceStub(gateway)
         assert refused(service.GetWorkflowRuns, request) == grpc.StatusCode.NOT_FOUND
-    # A certificate of another authority does not get as far as a connection.
+    # A certificate of another authority does not get as far as a connection, and the operator hears of it.
     credentials = grpc.ssl_channel_credentials(
         installation.authority.read_bytes(),
         stranger.key("gateway").read_bytes(),
@@ -187,6 +216,7 @@ def test_services_answer_only_to_each_other(mutual: Server, tmp_path: Path) -> N
     with grpc.secure_channel(target, credentials) as channel:
         service = clients.WorkflowRunServiceStub(channel)
         assert refused(service.GetWorkflowRuns, request) == grpc.StatusCode.UNAVAILABLE
+    assert "the certificate of a caller is not taken" in mutual.log("run-scheduler")
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])

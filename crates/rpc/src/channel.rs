@@ -1,6 +1,6 @@
 //! Where a client sends its calls; a server in this process and one far away are the same type.
 
-use std::{convert::Infallible, io};
+use std::{convert::Infallible, io, sync::Arc};
 
 use http::{Request, Response, Uri, header::AUTHORIZATION};
 use hyper_util::rt::TokioIo;
@@ -8,7 +8,7 @@ use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::client::TlsStream;
 use tokio_util::either::Either;
 use tonic::{
-    Status,
+    Code, Status,
     body::Body,
     service::Routes,
     transport::{self, Endpoint},
@@ -63,7 +63,7 @@ pub fn connect_as(endpoint: Uri, credentials: Credentials) -> Channel {
         .layer(PropagateLayer)
         // Also tells the server, which stops working on what nobody waits for.
         .layer(DeadlineLayer::telling_server())
-        .map_err(|error: transport::Error| Status::from_error(error.into()))
+        .map_err(unreached)
         .map_request(move |mut request: Request<Body>| {
             if let Some(token) = &token {
                 request.headers_mut().insert(AUTHORIZATION, token.clone());
@@ -95,6 +95,20 @@ pub(crate) fn connection(endpoint: Endpoint, tls: Option<ClientTls>) -> transpor
         .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
         .keep_alive_while_idle(true)
         .connect_with_connector_lazy(open)
+}
+
+/// What a caller is told of a transport that failed. The other side may have refused our certificate after it let us connect,
+/// or speak another protocol: whatever it was, nobody answered.
+fn unreached(error: transport::Error) -> Status {
+    let status = Status::from_error(error.into());
+    match status.code() {
+        Code::Unknown | Code::Internal => {
+            let mut unavailable = Status::unavailable(status.message());
+            unavailable.set_source(Arc::new(status));
+            unavailable
+        }
+        _ => status,
+    }
 }
 
 /// Opens a connection to where an endpoint says.

@@ -89,7 +89,15 @@ impl ServerTls {
     /// # Errors
     /// When the client does not go through with it.
     pub async fn accept(&self, stream: TcpStream) -> io::Result<server::TlsStream<TcpStream>> {
-        TlsAcceptor::from(self.0.current().await).accept(stream).await
+        let address = stream.peer_addr().ok();
+        let accepted = TlsAcceptor::from(self.0.current().await).accept(stream).await;
+        if let Err(error) = &accepted
+            && let Some(rustls::Error::InvalidCertificate(why)) = error.get_ref().and_then(|error| error.downcast_ref())
+        {
+            // Whoever called hears no more than that the connection broke.
+            tracing::warn!(?address, %why, "the certificate of a caller is not taken");
+        }
+        accepted
     }
 }
 
