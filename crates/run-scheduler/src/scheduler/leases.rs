@@ -2,7 +2,7 @@
 
 use tokio::time::{Duration, Instant};
 use treenail_engine::{
-    glue::Input,
+    glue::{Input, JobRunState},
     ids::{JobRunId, WorkflowRunId},
     task::WorkerId,
 };
@@ -179,9 +179,7 @@ impl<S: Store> Scheduler<S> {
         };
         let run = self.shards.get(&scope).and_then(|shard| shard.job_run(job_run));
         let is_its = run.is_some_and(|run| {
-            run.token == declined.token
-                && run.lease.as_ref() == Some(worker)
-                && run.state == treenail_engine::glue::JobRunState::Starting
+            run.token == declined.token && run.lease.as_ref() == Some(worker) && run.state == JobRunState::Starting
         });
         if is_its {
             self.lose(job_run);
@@ -214,6 +212,17 @@ impl<S: Store> Scheduler<S> {
                 },
             );
             debug_assert!(started.is_ok(), "the token was checked");
+        }
+        let run = self.shards.get(&scope).and_then(|shard| shard.job_run(job_run));
+        if run.is_some_and(|run| run.state == JobRunState::Stopping) {
+            // Whoever asked for its end may have done so while the worker could not be told.
+            self.send(
+                worker,
+                Message::Cancel(CancelTask {
+                    task_id: held.task_id.clone(),
+                    token: held.token,
+                }),
+            );
         }
         Some(job_run)
     }
