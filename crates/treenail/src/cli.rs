@@ -15,7 +15,7 @@ pub(crate) use self::{
         Access, Admin, ControlPlane, Demo, Front, Gateway, JobKeyFile, Jobs, Peer, PropertiesStore, RunScheduler,
         Serve, Target, Tls, Worker, WorkerToken,
     },
-    executor::Executor,
+    executor::{Executor, ExecutorKind, Stage},
 };
 
 /// Runs AWS Glue workflows anywhere.
@@ -70,6 +70,9 @@ pub(crate) enum Command {
     PropertiesStore(Box<PropertiesStore>),
     /// Run a worker alone
     Worker(Box<Worker>),
+    /// Bring a job's script and files into its pod
+    #[command(hide = true)]
+    Stage(Stage),
     /// Start a server, run an example on it and show what it did
     Demo(Demo),
     /// Make, list and revoke the keys of a file

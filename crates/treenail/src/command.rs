@@ -13,5 +13,6 @@ pub(crate) mod ls;
 pub(crate) mod resume;
 pub(crate) mod run;
 pub(crate) mod show;
+pub(crate) mod stage;
 pub(crate) mod stop;
 pub(crate) mod trust;

@@ -3,6 +3,7 @@
 mod access;
 pub(crate) mod admin;
 pub(crate) mod all_in_one;
+mod executor;
 pub(crate) mod split;
 mod trust;
 
@@ -136,7 +137,7 @@ fn worker_config(
             id
         }
     };
-    let job_user = jobs.executor.job_user()?;
+    let job_user = executor::job_user(jobs)?;
     if job_user.is_some() {
         admit_job_user(data_dir, &awsglue_path)?;
     }
@@ -150,7 +151,7 @@ fn worker_config(
         s3_endpoint_url: s3_endpoint,
         job_key,
         allow_http: jobs.allow_http,
-        executor: jobs.executor.kind()?,
+        executor: executor::kind(jobs)?,
         job_user,
         limits: treenail_worker::Limits {
             job_memory_bytes: jobs.job_memory_mib_max.map(|mib| mib.saturating_mul(1 << 20)),
@@ -190,7 +191,7 @@ fn admit_job_user(data_dir: &Path, awsglue_path: &Path) -> anyhow::Result<()> {
 const AWSGLUE: &[(&str, &str)] = &include!(concat!(env!("OUT_DIR"), "/awsglue.rs"));
 
 /// Writes the `awsglue` package where jobs find it.
-fn write_awsglue(folder: &Path) -> anyhow::Result<()> {
+pub(crate) fn write_awsglue(folder: &Path) -> anyhow::Result<()> {
     for (name, text) in AWSGLUE {
         let path = folder.join("awsglue").join(name);
         let parent = path.parent().unwrap_or(folder);

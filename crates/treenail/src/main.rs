@@ -85,6 +85,7 @@ async fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::RunScheduler(arguments) => Box::pin(compose::split::run_scheduler(&arguments, file)).await?,
         Command::PropertiesStore(arguments) => compose::split::properties_store(&arguments, file).await?,
         Command::Worker(arguments) => compose::split::worker(&arguments).await?,
+        Command::Stage(arguments) => return Ok(command::stage::run(&arguments).await),
         Command::Demo(arguments) => return Box::pin(command::demo::run(&arguments, file)).await,
         Command::Keys { step, credentials } => command::keys::run(credentials.as_deref(), &step)?,
         Command::Trust { folder, hosts, days } => command::trust::run(&folder, &hosts, days)?,

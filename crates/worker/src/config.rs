@@ -11,8 +11,9 @@ use treenail_rpc::{
 use treenail_sigv4::JobKey;
 
 use crate::{
-    container::Images,
+    images::Images,
     job_user::JobUser,
+    kubernetes::Kubernetes,
     process::{self, Bounds},
 };
 
@@ -80,8 +81,10 @@ pub enum ExecutorKind {
     /// Processes of the worker's, with its rights.
     #[default]
     Process,
-    /// Containers of an engine on the same machine.
+    /// Containers of an engine on this machine.
     Container(ContainerSettings),
+    /// Jobs of a Kubernetes cluster.
+    Kubernetes(Kubernetes),
 }
 
 /// How attempts run in containers.

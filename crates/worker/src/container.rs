@@ -6,7 +6,6 @@
 
 mod client;
 mod creation;
-mod images;
 mod launcher;
 mod state;
 
@@ -19,7 +18,6 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-pub use self::images::{Images, InvalidImage};
 use self::{
     client::{Client, WORKER_LABEL},
     creation::Creation,

@@ -34,6 +34,26 @@ pub(crate) struct Logs {
     upload: Upload,
 }
 
+/// Takes what was read.
+#[derive(Clone, Debug)]
+pub(crate) struct Sink {
+    buffer: Arc<Mutex<Buffer>>,
+}
+
+impl Sink {
+    /// Takes what one of the outputs had.
+    pub(crate) fn push(&self, stream: LogStream, bytes: &[u8]) {
+        lock(&self.buffer).push(stream, bytes);
+    }
+
+    /// Takes what came from either output, nobody knows which: it is told as standard output, and may be an error.
+    pub(crate) fn push_either(&self, bytes: &[u8]) {
+        let mut buffer = lock(&self.buffer);
+        buffer.note_error(bytes);
+        buffer.push(LogStream::Stdout, bytes);
+    }
+}
+
 impl Logs {
     /// Output of which the first `head_bytes` and the last `tail_bytes` are kept.
     pub(crate) fn new(upload: Upload, head_bytes: usize, tail_bytes: usize) -> Logs {
@@ -43,21 +63,28 @@ impl Logs {
         }
     }
 
+    /// Where what is read goes.
+    pub(crate) fn sink(&self) -> Sink {
+        Sink {
+            buffer: Arc::clone(&self.buffer),
+        }
+    }
+
     /// Reads and uploads until `process` completes and its outputs are read; gives back what `process` did.
     ///
     /// The rest of the output is uploaded within `upload_timeout` or given up.
     pub(crate) async fn follow<T>(
-        mut self,
+        self,
         outputs: Option<(ChildStdout, ChildStderr)>,
         process: impl Future<Output = T>,
         upload_timeout: Duration,
     ) -> (T, String) {
-        let buffer = Arc::clone(&self.buffer);
+        let sink = self.sink();
         let reading = async {
             if let Some((stdout, stderr)) = outputs {
                 tokio::join!(
-                    read(&buffer, stdout, LogStream::Stdout),
-                    read(&buffer, stderr, LogStream::Stderr)
+                    read(&sink, stdout, LogStream::Stdout),
+                    read(&sink, stderr, LogStream::Stderr)
                 );
             }
         };
@@ -75,6 +102,17 @@ impl Logs {
                 () = &mut reading => process.await,
             }
         };
+        self.upload_during(running, upload_timeout).await
+    }
+
+    /// Uploads what the sink gets until `running` completes; gives back what that did, and the end of the errors.
+    ///
+    /// The rest of the output is uploaded within `upload_timeout` or given up.
+    pub(crate) async fn upload_during<T>(
+        mut self,
+        running: impl Future<Output = T>,
+        upload_timeout: Duration,
+    ) -> (T, String) {
         tokio::pin!(running);
         let ended = loop {
             tokio::select! {
@@ -110,12 +148,12 @@ impl Logs {
     }
 }
 
-async fn read(buffer: &Mutex<Buffer>, mut output: impl AsyncRead + Unpin, stream: LogStream) {
+async fn read(sink: &Sink, mut output: impl AsyncRead + Unpin, stream: LogStream) {
     let mut bytes = vec![0; READ_BYTES];
     loop {
         match output.read(&mut bytes).await {
             Ok(0) => return,
-            Ok(count) => lock(buffer).push(stream, &bytes[..count]),
+            Ok(count) => sink.push(stream, &bytes[..count]),
             Err(error) => {
                 tracing::warn!(%error, "a task's output cannot be read");
                 return;

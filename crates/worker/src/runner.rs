@@ -31,6 +31,7 @@ impl Runner {
     pub(crate) async fn start(config: &Config) -> Result<Arc<Runner>, Error> {
         let runner = match &config.executor {
             ExecutorKind::Process => Runner::Process(Processes::start(config).map_err(Error::Spawner)?),
+            ExecutorKind::Kubernetes(_) => return Err(Error::Kubernetes("it runs no jobs of this machine".to_owned())),
             ExecutorKind::Container(settings) => {
                 let containers = Containers::start(config, settings).await;
                 Runner::Container(Box::new(containers.map_err(Error::ContainerEngine)?))

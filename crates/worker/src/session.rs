@@ -105,6 +105,9 @@ impl<E: Execute> Session<E> {
     /// Takes and executes tasks until `shutdown`, then finishes those that it has, or ends them, and says so.
     pub(crate) async fn run(mut self, shutdown: impl Future<Output = ()>) {
         let mut shutdown = pin!(shutdown);
+        if !self.take_up(&mut shutdown).await {
+            return;
+        }
         let mut heartbeat = ticks(Duration::from_secs(1));
         let mut again = ticks(self.config.limits.outcome_again);
         while !self.is_done() {
@@ -135,6 +138,20 @@ impl<E: Execute> Session<E> {
         }
     }
 
+    /// Goes on with what an earlier process of this worker left running; answers whether it may, or is to stop already.
+    async fn take_up(&mut self, shutdown: impl Future<Output = ()>) -> bool {
+        let executor = Arc::clone(&self.executor);
+        let left = tokio::select! {
+            biased;
+            () = shutdown => return false,
+            left = executor.left() => left,
+        };
+        for task in left {
+            self.execute(task);
+        }
+        true
+    }
+
     /// Whether the worker was told to stop and has nothing more to say, or after its drain nobody to say it to.
     fn is_done(&self) -> bool {
         let is_silent = match self.phase {
@@ -149,7 +166,7 @@ impl<E: Execute> Session<E> {
     fn drain(&mut self) {
         self.link.say(work_request::Message::Draining(Draining {}));
         let drain = self.config.limits.drain_timeout;
-        if drain.is_zero() {
+        if drain.is_zero() || self.executor.outlives_the_worker() {
             return self.stop();
         }
         tracing::info!(
@@ -163,6 +180,16 @@ impl<E: Execute> Session<E> {
     }
 
     fn stop(&mut self) {
+        if self.executor.outlives_the_worker() {
+            tracing::info!(
+                tasks = self.held.len(),
+                "the worker stops and leaves its tasks to its next process"
+            );
+            self.running = JoinSet::new();
+            self.phase = Phase::Stopping { until: Instant::now() };
+            self.held.leave_all();
+            return;
+        }
         tracing::info!(tasks = self.running.len(), "the worker stops and ends its tasks");
         self.phase = Phase::Stopping {
             until: Instant::now() + self.config.limits.stop_timeout,
@@ -179,7 +206,9 @@ impl<E: Execute> Session<E> {
                 "the run-scheduler was out of reach for a whole lease; all tasks end"
             );
         }
-        self.held.forget_all();
+        for key in self.held.forget_all() {
+            self.executor.forget(&key.task_id, key.token);
+        }
         // A run-scheduler that still heard of us would wait for them for ever: the next hello tells what is held.
         self.link.give_up();
     }
@@ -228,10 +257,13 @@ impl<E: Execute> Session<E> {
             work_response::Message::Cancel(CancelTask { task_id, token }) => self.cancel(&Key { task_id, token }),
             work_response::Message::Ack(ack) => {
                 pass(Step::OutcomeAcknowledged);
-                self.held.acknowledge(&Key {
+                let key = Key {
                     task_id: ack.task_id,
                     token: ack.token,
-                });
+                };
+                if self.held.acknowledge(&key) {
+                    self.executor.forget(&key.task_id, key.token);
+                }
             }
             work_response::Message::Welcome(_) | work_response::Message::Assign(AssignTask { task: None }) => {
                 tracing::warn!("the run-scheduler said what makes no sense here");
@@ -239,7 +271,7 @@ impl<E: Execute> Session<E> {
         }
     }
 
-    fn assign(&mut self, mut task: Task) {
+    fn assign(&mut self, task: Task) {
         let key = Key::of(&task);
         if self.held.get(&key).is_some() {
             return;
@@ -250,6 +282,12 @@ impl<E: Execute> Session<E> {
             return;
         }
         pass(Step::TaskTaken);
+        self.execute(task);
+    }
+
+    /// Holds a task from now on, and executes it.
+    fn execute(&mut self, mut task: Task) {
+        let key = Key::of(&task);
         let cancel = self.held.take(key.clone());
         let executor = Arc::clone(&self.executor);
         let started = Started {

@@ -8,6 +8,7 @@ use tokio::{fs, process::Command};
 use crate::{
     config::{Config, Deps, ExecutorKind},
     job_user::{JobUserError, make_passable},
+    kubernetes,
     process::{keep_inherited, kill_leftovers},
     runner::Runner,
     session::Session,
@@ -34,6 +35,9 @@ pub enum Error {
     /// The thread that starts processes cannot be started.
     #[error("the thread that starts processes cannot be started: {0}")]
     Spawner(io::Error),
+    /// Nothing says where the Kubernetes cluster is, or what is said makes no sense.
+    #[error("the Kubernetes cluster cannot be used: {0}")]
+    Kubernetes(String),
     /// Jobs cannot run as the user that they are to run as.
     #[error(transparent)]
     JobUser(#[from] JobUserError),
@@ -45,7 +49,8 @@ pub enum Error {
 /// Takes tasks and executes them until `shutdown` completes and what was in flight is ended and reported.
 ///
 /// At shutdown no more tasks are taken, and those in flight may go on for [`crate::Limits::drain_timeout`]; after that they
-/// are killed and reported as cancelled, within [`crate::Limits::stop_timeout`].
+/// are killed and reported as cancelled, within [`crate::Limits::stop_timeout`]; those that a cluster runs
+/// are left to it at once, for the worker that starts next under the same id.
 /// The run-scheduler need not be there yet: the worker connects when it can.
 ///
 /// # Errors
@@ -54,6 +59,19 @@ pub async fn run(mut config: Config, deps: Deps, shutdown: impl Future<Output = 
     if config.worker_id.is_empty() {
         config.worker_id = deps.entropy.uuid().to_string();
     }
+    match config.executor.clone() {
+        ExecutorKind::Kubernetes(cluster) => {
+            let scheduler = deps.scheduler.clone();
+            let executor = kubernetes::Executor::start(config.clone(), cluster, scheduler).await;
+            run_with(config, deps, executor.map_err(Error::Kubernetes)?, shutdown).await;
+            Ok(())
+        }
+        ExecutorKind::Process | ExecutorKind::Container(_) => run_here(config, deps, shutdown).await,
+    }
+}
+
+/// Runs jobs on this machine.
+async fn run_here(mut config: Config, deps: Deps, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
     keep_inherited();
     let left = kill_leftovers(&format!("{WORKER_MARK}={}", config.worker_id));
     if left > 0 {

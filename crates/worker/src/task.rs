@@ -1,45 +1,36 @@
 //! One attempt of a job run: prepared, started, followed and told.
 
-mod command_line;
-mod environment;
+pub(crate) mod command_line;
+pub(crate) mod environment;
 mod folder;
 mod launch;
-mod modules;
-mod noop;
-mod staging;
+pub(crate) mod modules;
+pub(crate) mod noop;
+pub(crate) mod staging;
 
-use std::{ffi::OsString, sync::Arc};
+use std::sync::Arc;
 
 use tokio::sync::{Mutex, Semaphore};
 use tokio_util::sync::CancellationToken;
 use treenail_proto::worker::v1::{JobTask, Outcome, Task, worker_service_client::WorkerServiceClient};
-use treenail_rpc::{Caller, Channel, Clock, Scope, limits::GRPC_MESSAGE_BYTES_MAX};
+use treenail_rpc::{Channel, Clock, limits::GRPC_MESSAGE_BYTES_MAX};
 
-use self::{command_line::engine, folder::AttemptFolder, noop::Noop};
+use self::command_line::engine;
 use crate::{
     config::Config,
     credentials::Credentials,
     fetch::Fetcher,
     logs::{Logs, Upload},
-    outcome::{self, Engine},
+    outcome,
     process::Ended,
     runner::Runner,
     session::Started,
 };
 
 pub(crate) use environment::WORKER_MARK;
-pub(crate) use folder::ATTEMPTS;
+pub(crate) use folder::{ATTEMPTS, AttemptFolder};
 pub(crate) use launch::Launch;
 pub(crate) use modules::MODULES;
-
-/// Becomes pyspark's own `spark-submit`, which runs the script with this interpreter on this machine's cores; nothing of it
-/// listens beyond loopback.
-const SPARK_SUBMIT: &str = "import os, sys, pyspark
-os.environ.setdefault('PYSPARK_PYTHON', sys.executable)
-os.environ.setdefault('PYSPARK_DRIVER_PYTHON', sys.executable)
-os.environ.setdefault('SPARK_LOCAL_IP', '127.0.0.1')
-submit = os.path.join(os.path.dirname(pyspark.__file__), 'bin', 'spark-submit')
-os.execv(submit, [submit, '--master', 'local[*]', '--conf', 'spark.ui.enabled=false', *sys.argv[1:]])";
 
 /// Executes tasks.
 pub trait Execute: Send + Sync + 'static {
@@ -52,11 +43,24 @@ pub trait Execute: Send + Sync + 'static {
         cancel: &CancellationToken,
         started: Started,
     ) -> impl Future<Output = Outcome> + Send;
+
+    /// What an earlier process of this worker left running, to be executed on; asked once, before anything is executed.
+    fn left(&self) -> impl Future<Output = Vec<Task>> + Send {
+        std::future::ready(Vec::new())
+    }
+
+    /// Whether what is executed goes on without the worker: then a stopping worker leaves it to the next one.
+    fn outlives_the_worker(&self) -> bool {
+        false
+    }
+
+    /// Nobody will ask for this hand-out of a task any more: its outcome is known, or is not wanted.
+    fn forget(&self, _task_id: &str, _token: u64) {}
 }
 
 impl Execute for Executor {
     async fn execute(&self, task: &Task, cancel: &CancellationToken, started: Started) -> Outcome {
-        Executor::execute(self, task, cancel, async || started.say().await).await
+        Box::pin(Executor::execute(self, task, cancel, async || started.say().await)).await
     }
 }
 
@@ -101,14 +105,7 @@ impl Executor {
             return outcome::without_job();
         };
         if noop::is_noop(job) {
-            return match Noop::of(&job.arguments) {
-                Ok(noop) if noop.is_instant() => noop.end(),
-                Ok(noop) => {
-                    started().await;
-                    noop.run(cancel).await
-                }
-                Err(cause) => outcome::not_started(job, &cause),
-            };
+            return noop::execute(job, cancel, started).await;
         }
         let acquired = Arc::clone(&self.slots).acquire_owned();
         let Some(Ok(slot)) = cancel.run_until_cancelled(acquired).await else {
@@ -148,7 +145,11 @@ impl Executor {
         let logs = Logs::new(self.upload(task), limits.log_head_bytes, limits.log_tail_bytes);
         let outputs = running.outputs();
         let (ended, error_tail) = logs
-            .follow(outputs, running.end(bounds, cancel), limits.log_upload_timeout)
+            .follow(
+                outputs,
+                Box::pin(running.end(bounds, cancel)),
+                limits.log_upload_timeout,
+            )
             .await;
         match ended {
             Ok(Ended::Cancelled) => outcome::cancelled(),
@@ -180,16 +181,7 @@ impl Executor {
             staged.python_path.push(installed);
         }
         staged.python_path.push(self.config.awsglue_path.clone());
-        let mut arguments: Vec<OsString> = match engine {
-            Engine::PythonShell => vec!["-u".into()],
-            Engine::Spark => vec!["-u".into(), "-c".into(), SPARK_SUBMIT.into()],
-        };
-        arguments.push(staged.script.into_os_string());
-        arguments.extend(
-            command_line::arguments(task, job, engine)
-                .into_iter()
-                .map(OsString::from),
-        );
+        let arguments = command_line::of(task, job, engine, &staged.script);
         let environment = environment::of(&self.config, task, job, folder, &staged.python_path, &credentials)?;
         Ok(Launch {
             task,
@@ -217,15 +209,6 @@ impl Executor {
     }
 
     fn upload(&self, task: &Task) -> Upload {
-        let scope = Scope {
-            account: task.account.clone(),
-            region: task.region.clone(),
-        };
-        Upload::new(
-            self.client.clone(),
-            Caller::new(scope),
-            task.task_id.clone(),
-            task.token,
-        )
+        Upload::of(task, self.client.clone())
     }
 }

@@ -50,6 +50,7 @@ pub(crate) fn to_task(
                 .into(),
             number_of_workers: settings.number_of_workers.unwrap_or_default(),
             max_capacity: settings.max_capacity.unwrap_or_default(),
+            timeout_minutes: settings.timeout_minutes.unwrap_or_default(),
             security_configuration: settings.security_configuration.clone().unwrap_or_default(),
         }),
     })

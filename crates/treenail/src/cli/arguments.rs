@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::Args;
 use http::Uri;
 
-use super::{ClockKind, executor::Executor};
+use super::{ClockKind, Executor};
 
 /// Where a client's calls go.
 #[derive(Debug, Clone, Args)]
@@ -289,6 +289,9 @@ pub(crate) struct Worker {
     pub(crate) drain_seconds: u32,
     #[command(flatten)]
     pub(crate) job_key: JobKeyFile,
+    /// The worker's id, where it is to stay the same without a data directory that does; another worker's must differ
+    #[arg(long, env = "TREENAIL_WORKER_ID")]
+    pub(crate) worker_id: Option<String>,
     #[command(flatten)]
     pub(crate) jobs: Jobs,
 }

@@ -138,6 +138,9 @@ pub(crate) async fn worker(arguments: &Worker) -> anyhow::Result<()> {
         Some(bundle) => Some(Authority::open(std::path::absolute(bundle)?)?),
         None => None,
     };
+    if let Some(worker_id) = &arguments.worker_id {
+        config.worker_id.clone_from(worker_id);
+    }
     config.limits.drain_timeout = Duration::from_secs(arguments.drain_seconds.into());
     let deps = treenail_worker::Deps {
         scheduler: arguments

@@ -34,14 +34,19 @@ impl Buffer {
     /// Takes what was read.
     pub(super) fn push(&mut self, stream: LogStream, bytes: &[u8]) {
         if stream == LogStream::Stderr {
-            self.error_tail.extend(bytes);
-            let excess = self.error_tail.len().saturating_sub(ERROR_TAIL_BYTES);
-            self.error_tail.drain(..excess);
+            self.note_error(bytes);
         }
         let (head, rest) = bytes.split_at(bytes.len().min(self.head_left));
         self.head_left -= head.len();
         append(&mut self.pending, stream, head);
         self.tail.push(stream, rest);
+    }
+
+    /// Notes what may be why the script fails.
+    pub(super) fn note_error(&mut self, bytes: &[u8]) {
+        self.error_tail.extend(bytes);
+        let excess = self.error_tail.len().saturating_sub(ERROR_TAIL_BYTES);
+        self.error_tail.drain(..excess);
     }
 
     /// Makes the tail pending: nothing is pushed after this.

@@ -3,8 +3,8 @@
 use std::{fmt, pin::Pin, time::Duration};
 
 use tonic::{Code, Request, Status};
-use treenail_proto::worker::v1::{LogChunk, UploadLogsRequest, worker_service_client::WorkerServiceClient};
-use treenail_rpc::{Caller, Channel};
+use treenail_proto::worker::v1::{LogChunk, Task, UploadLogsRequest, worker_service_client::WorkerServiceClient};
+use treenail_rpc::{Caller, Channel, Scope};
 
 /// How long one batch may take to be kept; the call is a stream, which has no deadline of its own.
 const BATCH_TIMEOUT: Duration = Duration::from_secs(30);
@@ -29,12 +29,16 @@ pub(crate) struct Upload {
 
 impl Upload {
     /// Uploads on behalf of a task.
-    pub(crate) fn new(client: WorkerServiceClient<Channel>, caller: Caller, task_id: String, token: u64) -> Upload {
+    pub(crate) fn of(task: &Task, client: WorkerServiceClient<Channel>) -> Upload {
+        let scope = Scope {
+            account: task.account.clone(),
+            region: task.region.clone(),
+        };
         Upload {
             client,
-            caller,
-            task_id,
-            token,
+            caller: Caller::new(scope),
+            task_id: task.task_id.clone(),
+            token: task.token,
             in_flight: None,
             is_refused: false,
         }

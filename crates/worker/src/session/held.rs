@@ -122,11 +122,13 @@ impl Tasks {
         held.map(|held| held.outcome = Some(outcome)).is_some()
     }
 
-    /// The outcome need not be said again. Whatever was not said yet is not acknowledged by this.
-    pub(super) fn acknowledge(&mut self, key: &Key) {
-        if self.tasks.get(key).is_some_and(|held| held.outcome.is_some()) {
+    /// The outcome need not be said again. Whatever was not said yet is not acknowledged by this; answers whether it was.
+    pub(super) fn acknowledge(&mut self, key: &Key) -> bool {
+        let is_said = self.tasks.get(key).is_some_and(|held| held.outcome.is_some());
+        if is_said {
             self.tasks.remove(key);
         }
+        is_said
     }
 
     /// Asks all tasks to end.
@@ -136,10 +138,15 @@ impl Tasks {
         }
     }
 
-    /// Asks all tasks to end and never speaks of them again.
-    pub(super) fn forget_all(&mut self) {
-        self.cancel_all();
+    /// Never speaks of the tasks again, and lets them run.
+    pub(super) fn leave_all(&mut self) {
         self.tasks.clear();
+    }
+
+    /// Asks all tasks to end and never speaks of them again; gives back what they were.
+    pub(super) fn forget_all(&mut self) -> Vec<Key> {
+        self.cancel_all();
+        std::mem::take(&mut self.tasks).into_keys().collect()
     }
 
     /// All tasks, as a new stream names them.

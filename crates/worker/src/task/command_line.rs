@@ -1,5 +1,7 @@
 //! What a job run's command asks for, and the arguments that its script sees.
 
+use std::{ffi::OsString, path::Path};
+
 use sha2::{Digest as _, Sha256};
 use treenail_proto::worker::v1::{JobTask, Task};
 
@@ -10,11 +12,38 @@ const SPARK_OWN: [&str; 3] = ["--JOB_NAME", "--JOB_ID", "--JOB_RUN_ID"];
 /// Arguments that the service sets within workflow runs.
 const WORKFLOW_OWN: [&str; 2] = ["--WORKFLOW_NAME", "--WORKFLOW_RUN_ID"];
 
+/// Becomes pyspark's own `spark-submit`, or that of the image, which runs the script with this interpreter on this machine's
+/// cores; nothing of it listens beyond loopback.
+const SPARK_SUBMIT: &str = "import os, sys
+try:
+    import pyspark
+    home = os.path.dirname(pyspark.__file__)
+except ImportError:
+    if 'SPARK_HOME' not in os.environ:
+        raise
+    home = os.environ['SPARK_HOME']
+os.environ.setdefault('PYSPARK_PYTHON', sys.executable)
+os.environ.setdefault('PYSPARK_DRIVER_PYTHON', sys.executable)
+os.environ.setdefault('SPARK_LOCAL_IP', '127.0.0.1')
+submit = os.path.join(home, 'bin', 'spark-submit')
+os.execv(submit, [submit, '--master', 'local[*]', '--conf', 'spark.ui.enabled=false', *sys.argv[1:]])";
+
+/// What the interpreter is told: how it runs the script, the script, and its arguments.
+pub(crate) fn of(task: &Task, job: &JobTask, engine: Engine, script: &Path) -> Vec<OsString> {
+    let how = match engine {
+        Engine::PythonShell => vec!["-u"],
+        Engine::Spark => vec!["-u", "-c", SPARK_SUBMIT],
+    };
+    let how = how.into_iter().map(OsString::from);
+    let arguments = arguments(task, job, engine).into_iter().map(OsString::from);
+    how.chain([script.as_os_str().to_owned()]).chain(arguments).collect()
+}
+
 /// Which engine runs the job.
 ///
 /// # Errors
 /// In words when there is none for it; for an unknown name in AWS's.
-pub(super) fn engine(job: &JobTask) -> Result<Engine, String> {
+pub(crate) fn engine(job: &JobTask) -> Result<Engine, String> {
     let name = job.command.as_ref().and_then(|command| command.name.as_deref());
     let is_scala = job
         .arguments
@@ -30,7 +59,7 @@ pub(super) fn engine(job: &JobTask) -> Result<Engine, String> {
 }
 
 /// The script's arguments: every argument as its name and its value, one without a value as its name alone.
-pub(super) fn arguments(task: &Task, job: &JobTask, engine: Engine) -> Vec<String> {
+fn arguments(task: &Task, job: &JobTask, engine: Engine) -> Vec<String> {
     let mut own: Vec<(&str, String)> = Vec::new();
     match engine {
         Engine::PythonShell => {}

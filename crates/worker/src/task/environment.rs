@@ -8,7 +8,7 @@ use std::{
 
 use treenail_proto::worker::v1::{JobTask, Task};
 
-use super::folder::AttemptFolder;
+use super::AttemptFolder;
 use crate::{config::Config, credentials::Credentials};
 
 /// The variable that marks the processes of a worker: what an earlier process of it left behind is found by it.
@@ -21,7 +21,7 @@ const SYSTEM_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 ///
 /// # Errors
 /// In words when the user's own variables are not in the form of `CUSTOMER_NAME=value,...`, or a path holds a colon.
-pub(super) fn of(
+pub(crate) fn of(
     config: &Config,
     task: &Task,
     job: &JobTask,

@@ -44,8 +44,26 @@ impl AttemptFolder {
         made.map_err(|error| format!("The attempt's folder cannot be made: {error}"))
     }
 
+    /// Makes an attempt's folder of one that is there and is nobody else's.
+    ///
+    /// # Errors
+    /// In words when it cannot be made.
+    pub(crate) fn within(root: &Path) -> Result<AttemptFolder, String> {
+        let folder = AttemptFolder {
+            root: root.to_owned(),
+            owner: None,
+        };
+        let filled = folder.fill();
+        filled.map_err(|error| format!("The attempt's folder cannot be made: {error}"))?;
+        Ok(folder)
+    }
+
     fn make(&self) -> io::Result<()> {
         remove_if_there(&self.root)?;
+        self.fill()
+    }
+
+    fn fill(&self) -> io::Result<()> {
         let mut builder = DirBuilder::new();
         builder.recursive(true).mode(OWNER_ONLY);
         for folder in [self.work(), self.script(), self.libraries(), self.temporary()] {
@@ -82,8 +100,13 @@ impl AttemptFolder {
     }
 
     /// Where the user's Python files are.
-    pub(super) fn libraries(&self) -> PathBuf {
+    pub(crate) fn libraries(&self) -> PathBuf {
         self.root.join("libraries")
+    }
+
+    /// Where the modules are that are installed for this attempt alone.
+    pub(crate) fn modules(&self) -> PathBuf {
+        self.root.join("modules")
     }
 
     /// Where temporary files are made.

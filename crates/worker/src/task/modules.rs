@@ -1,6 +1,8 @@
 //! Installs the Python modules that a job asks for, once for all jobs that ask for the same.
 
 use std::{
+    collections::BTreeMap,
+    ffi::OsString,
     path::{Path, PathBuf},
     process::Stdio,
 };
@@ -23,6 +25,71 @@ const OWNER_ONLY: u32 = 0o700;
 /// How many of the installer's last characters a job run's error message tells.
 const TOLD_CHARACTERS_MAX: usize = 1_000;
 
+/// The modules that a job asks for.
+#[derive(Debug)]
+pub(crate) struct Requirements {
+    /// What `pip install` is told of them.
+    arguments: Vec<OsString>,
+    /// The same for the same modules, wherever they are from.
+    fingerprint: Sha256,
+}
+
+impl Requirements {
+    /// Fetches what is to be fetched of the modules of `--additional-python-modules`; `None` when the job asks for none.
+    ///
+    /// # Errors
+    /// In words when something cannot be fetched.
+    pub(crate) async fn of(
+        fetcher: &Fetcher<'_>,
+        job: &JobTask,
+        folder: &AttemptFolder,
+    ) -> Result<Option<Requirements>, String> {
+        if !are_asked_for(job) {
+            return Ok(None);
+        }
+        let options = job.arguments.get(OPTIONS_ARGUMENT).map_or("", String::as_str);
+        let mut arguments: Vec<OsString> = options.split_whitespace().map(OsString::from).collect();
+        let mut fingerprint = Sha256::new();
+        for module in listed(job, MODULES_ARGUMENT) {
+            fingerprint.update([0]);
+            fingerprint.update(module);
+            if module.starts_with("s3://") {
+                let wheel = fetch_into(fetcher, module, &folder.libraries()).await?;
+                // The same address may hold another wheel tomorrow.
+                let content = fs::read(&wheel).await.map_err(|error| error.to_string())?;
+                fingerprint.update(Sha256::digest(&content));
+                arguments.push(wheel.into_os_string());
+            } else {
+                arguments.push(module.into());
+            }
+        }
+        fingerprint.update(options.split_whitespace().collect::<Vec<_>>().join("\0"));
+        Ok(Some(Requirements { arguments, fingerprint }))
+    }
+
+    /// What an interpreter is told to install them into a folder.
+    pub(crate) fn installation(&self, target: &Path) -> Vec<OsString> {
+        let pip = [
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-input",
+            "--target",
+        ];
+        let pip = pip.into_iter().map(OsString::from);
+        pip.chain([target.as_os_str().to_owned()])
+            .chain(self.arguments.iter().cloned())
+            .collect()
+    }
+}
+
+/// Whether a job asks for modules.
+pub(crate) fn are_asked_for(job: &JobTask) -> bool {
+    !listed(job, MODULES_ARGUMENT).is_empty()
+}
+
 /// The folder with the modules of `--additional-python-modules`; `None` when the job asks for none.
 ///
 /// # Errors
@@ -33,31 +100,13 @@ pub(super) async fn install(
     folder: &AttemptFolder,
     installing: &Mutex<()>,
 ) -> Result<Option<PathBuf>, String> {
-    let mut requirements = Vec::new();
-    let mut fingerprint = Sha256::new().chain_update(fetcher.config.python.as_os_str().as_encoded_bytes());
-    for module in listed(job, MODULES_ARGUMENT) {
-        fingerprint.update([0]);
-        fingerprint.update(module);
-        if module.starts_with("s3://") {
-            let wheel = fetch_into(fetcher, module, &folder.libraries()).await?;
-            // The same address may hold another wheel tomorrow.
-            let content = fs::read(&wheel).await.map_err(|error| error.to_string())?;
-            fingerprint.update(Sha256::digest(&content));
-            requirements.push(wheel.into_os_string());
-        } else {
-            requirements.push(module.into());
-        }
-    }
-    if requirements.is_empty() {
+    let Some(requirements) = Requirements::of(fetcher, job, folder).await? else {
         return Ok(None);
-    }
-    let options: Vec<&str> = job
-        .arguments
-        .get(OPTIONS_ARGUMENT)
-        .map(|options| options.split_whitespace().collect())
-        .unwrap_or_default();
-    fingerprint.update(options.join("\0"));
+    };
+    let python = &fetcher.config.python;
+    let fingerprint = requirements.fingerprint.clone();
     let name: String = fingerprint
+        .chain_update(python.as_os_str().as_encoded_bytes())
         .finalize()
         .iter()
         .map(|byte| format!("{byte:02x}"))
@@ -69,19 +118,8 @@ pub(super) async fn install(
         return Ok(Some(installed));
     }
     let unfinished = installed.with_extension("unfinished");
-    let mut pip = Command::new(&fetcher.config.python);
-    pip.args([
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--no-input",
-        "--target",
-    ])
-    .arg(&unfinished)
-    .args(options)
-    .args(requirements);
+    let mut pip = Command::new(python);
+    pip.args(requirements.installation(&unfinished));
     folder.hand_over().await?;
     run(pip, fetcher, folder, &unfinished).await?;
     if let Some(user) = fetcher.config.job_user {
@@ -98,7 +136,7 @@ pub(super) async fn install(
 }
 
 async fn run(mut pip: Command, fetcher: &Fetcher<'_>, folder: &AttemptFolder, target: &Path) -> Result<(), String> {
-    let failed = |cause: &str| format!("The modules of {MODULES_ARGUMENT} cannot be installed: {cause}");
+    let failed = not_installed;
     // A worker that died while it installed left half of it.
     if fs::try_exists(target).await.unwrap_or(false) {
         fs::remove_dir_all(target)
@@ -113,6 +151,22 @@ async fn run(mut pip: Command, fetcher: &Fetcher<'_>, folder: &AttemptFolder, ta
         // What is installed may run as it is built.
         pip.uid(user.uid).gid(user.gid);
     }
+    pip.current_dir(folder.work())
+        .env_clear()
+        .envs(environment(fetcher, folder))
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    let timeout = fetcher.config.limits.install_timeout;
+    match tokio::time::timeout(timeout, pip.output()).await {
+        Ok(Ok(answer)) if answer.status.success() => Ok(()),
+        Ok(Ok(answer)) => Err(failed(&String::from_utf8_lossy(&answer.stderr))),
+        Ok(Err(error)) => Err(failed(&error.to_string())),
+        Err(_elapsed) => Err(failed(&format!("it takes longer than {} seconds", timeout.as_secs()))),
+    }
+}
+
+/// All variables of the installer.
+pub(crate) fn environment(fetcher: &Fetcher<'_>, folder: &AttemptFolder) -> BTreeMap<String, OsString> {
     let mut search_path = fetcher
         .config
         .python
@@ -121,24 +175,24 @@ async fn run(mut pip: Command, fetcher: &Fetcher<'_>, folder: &AttemptFolder, ta
         .unwrap_or_default()
         .into_os_string();
     search_path.push(":/usr/local/bin:/usr/bin:/bin");
-    pip.current_dir(folder.work())
-        .env_clear()
-        .env("PATH", search_path)
-        .env("HOME", folder.work())
-        .env("TMPDIR", folder.temporary())
-        .env("LANG", "C.UTF-8")
-        .envs(&fetcher.config.installer_environment)
-        .stdin(Stdio::null())
-        .kill_on_drop(true);
-    let timeout = fetcher.config.limits.install_timeout;
-    match tokio::time::timeout(timeout, pip.output()).await {
-        Ok(Ok(answer)) if answer.status.success() => Ok(()),
-        Ok(Ok(answer)) => {
-            let told = String::from_utf8_lossy(&answer.stderr);
-            let skipped = told.chars().count().saturating_sub(TOLD_CHARACTERS_MAX);
-            Err(failed(told.chars().skip(skipped).collect::<String>().trim()))
-        }
-        Ok(Err(error)) => Err(failed(&error.to_string())),
-        Err(_elapsed) => Err(failed(&format!("it takes longer than {} seconds", timeout.as_secs()))),
-    }
+    let own = [
+        ("PATH", search_path),
+        ("HOME", folder.work().into_os_string()),
+        ("TMPDIR", folder.temporary().into_os_string()),
+        ("LANG", "C.UTF-8".into()),
+    ];
+    let own = own.into_iter().map(|(name, value)| (name.to_owned(), value));
+    let given = fetcher.config.installer_environment.iter();
+    own.chain(given.map(|(name, value)| (name.clone(), value.into())))
+        .collect()
+}
+
+/// Says that modules cannot be installed; of why, the end.
+pub(crate) fn not_installed(cause: &str) -> String {
+    let skipped = cause.chars().count().saturating_sub(TOLD_CHARACTERS_MAX);
+    let cause: String = cause.chars().skip(skipped).collect();
+    format!(
+        "The modules of {MODULES_ARGUMENT} cannot be installed: {}",
+        cause.trim()
+    )
 }

@@ -10,7 +10,7 @@ use treenail_proto::worker::v1::{JobTask, Outcome};
 use crate::outcome;
 
 /// `JobCommand.Name` of such a job.
-pub(crate) const COMMAND: &str = "noop";
+const COMMAND: &str = "noop";
 /// How the job ends: `succeeded`, which is the default, or `failed`.
 const OUTCOME: &str = "--outcome";
 /// How long it takes, in milliseconds.
@@ -22,7 +22,7 @@ const DURATION_MS_MAX: u64 = 2 * 24 * 60 * 60 * 1_000;
 
 /// What such a job is to do.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Noop {
+struct Noop {
     duration: Duration,
     error: Option<String>,
 }
@@ -32,7 +32,7 @@ impl Noop {
     ///
     /// # Errors
     /// In words when an argument is not one of those that it may be.
-    pub(crate) fn of(arguments: &BTreeMap<String, String>) -> Result<Noop, String> {
+    fn of(arguments: &BTreeMap<String, String>) -> Result<Noop, String> {
         let argument = |name: &str| arguments.get(name).map(String::as_str);
         let duration = argument(DURATION_MS).map_or(Ok(0), str::parse).ok();
         let Some(duration) = duration.filter(|duration| *duration <= DURATION_MS_MAX) else {
@@ -53,12 +53,12 @@ impl Noop {
     }
 
     /// Whether it ends as soon as it starts: nobody needs to hear of its start.
-    pub(crate) fn is_instant(&self) -> bool {
+    fn is_instant(&self) -> bool {
         self.duration.is_zero()
     }
 
     /// Waits, and ends.
-    pub(crate) async fn run(self, cancel: &CancellationToken) -> Outcome {
+    async fn run(self, cancel: &CancellationToken) -> Outcome {
         match cancel.run_until_cancelled(tokio::time::sleep(self.duration)).await {
             Some(()) => self.end(),
             None => outcome::cancelled(),
@@ -66,11 +66,23 @@ impl Noop {
     }
 
     /// How it ends.
-    pub(crate) fn end(self) -> Outcome {
+    fn end(self) -> Outcome {
         match self.error {
             None => outcome::succeeded(),
             Some(error) => outcome::failed(&error),
         }
+    }
+}
+
+/// Executes such a job; says so when it takes its time.
+pub(crate) async fn execute(job: &JobTask, cancel: &CancellationToken, started: impl AsyncFnOnce()) -> Outcome {
+    match Noop::of(&job.arguments) {
+        Ok(noop) if noop.is_instant() => noop.end(),
+        Ok(noop) => {
+            started().await;
+            noop.run(cancel).await
+        }
+        Err(cause) => outcome::not_started(job, &cause),
     }
 }
 

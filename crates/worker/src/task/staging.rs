@@ -17,18 +17,18 @@ const FILES_ARGUMENT: &str = "--extra-files";
 
 /// What the attempt's folder holds.
 #[derive(Debug)]
-pub(super) struct Staged {
+pub(crate) struct Staged {
     /// The script.
-    pub(super) script: PathBuf,
+    pub(crate) script: PathBuf,
     /// Where its imports are looked for, first to last.
-    pub(super) python_path: Vec<PathBuf>,
+    pub(crate) python_path: Vec<PathBuf>,
 }
 
 /// Fetches the script, `--extra-py-files` and `--extra-files`.
 ///
 /// # Errors
 /// In words when something cannot be fetched or kept.
-pub(super) async fn stage(
+pub(crate) async fn stage(
     fetcher: &Fetcher<'_>,
     job: &JobTask,
     engine: Engine,
