@@ -90,7 +90,7 @@ def test_in_another_namespace_nothing_speaks_of_the_first() -> None:
     (binding,) = of_kind(objects, "RoleBinding")
     assert binding["subjects"][0]["namespace"] == "etl"
     variables = {
-        variable["name"]: variable["value"] for variable in pods(objects)["worker"]["spec"]["containers"][0]["env"]
+        variable["name"]: variable.get("value") for variable in pods(objects)["worker"]["spec"]["containers"][0]["env"]
     }
     assert variables["TREENAIL_ENDPOINT_URL"] == "http://gateway.etl:4570"
     (policy,) = (found for found in of_kind(objects, "NetworkPolicy") if found["metadata"]["name"] == "job")

@@ -50,7 +50,7 @@ def calls(objects: tuple[Object, ...]) -> set[tuple[str, str, int]]:
         for name, template in pods(objects).items()
         for container in containers(template)
         for variable in container["env"]
-        if (match := ADDRESS.fullmatch(variable["value"]))
+        if (match := ADDRESS.fullmatch(variable.get("value", "")))
     }
 
 
@@ -179,7 +179,7 @@ def test_metrics_are_in_reach_of_monitoring_alone_and_only_where_asked_for(shape
     for template in pods(built(shape)).values():
         service = pod(NAMESPACE, **template["metadata"]["labels"])
         (container,) = containers(template)
-        listen = {variable["name"]: variable["value"] for variable in container["env"]}["TREENAIL_ADMIN_LISTEN"]
+        listen = {variable["name"]: variable.get("value", "") for variable in container["env"]}["TREENAIL_ADMIN_LISTEN"]
         assert listen == ("0.0.0.0:4579" if is_asked_for else "127.0.0.1:4579")
         assert (4579 in {port["containerPort"] for port in container.get("ports", [])}) == is_asked_for
         assert may_connect(of_services(shape), pod("monitoring"), service, 4579) == is_asked_for
@@ -220,6 +220,7 @@ def test_a_worker_may_start_and_follow_jobs_and_nothing_else() -> None:
         *(("jobs", verb) for verb in ("create", "get", "list", "watch", "delete")),
         *(("pods", verb) for verb in ("get", "list", "watch")),
         ("pods/log", "get"),
+        *(("secrets", verb) for verb in ("create", "get")),
     }
     (binding,) = of_kind(built(JOBS), "RoleBinding")
     assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "worker", "namespace": NAMESPACE}]
@@ -252,7 +253,7 @@ def test_services_prove_themselves_in_production() -> None:
         is_mutual = shape not in ("base", "overlays/dev")
         for name, template in pods(built(shape)).items():
             (container,) = containers(template)
-            variables = {variable["name"]: variable["value"] for variable in container["env"]}
+            variables = {variable["name"]: variable.get("value", "") for variable in container["env"]}
             inner = {value for key, value in variables.items() if key in CALLED}
             assert all(value.startswith("https://") == is_mutual for value in inner)
             assert ("TREENAIL_PEER_CA" in variables) == is_mutual
@@ -268,11 +269,25 @@ def test_services_prove_themselves_in_production() -> None:
 
 def test_a_store_has_one_replica_and_what_scales_names_none() -> None:
     for shape in SHAPES:
-        for workload in of_kind(built(shape), "StatefulSet"):
-            assert workload["spec"]["replicas"] == 1
-            assert len(workload["spec"]["volumeClaimTemplates"]) == 1
-        for workload in of_kind(built(shape), "Deployment"):
-            assert "replicas" not in workload["spec"]
+        for workload in of_kind(built(shape), "StatefulSet", "Deployment"):
+            is_store = workload["metadata"]["name"] in ("properties-store", "run-scheduler", "control-plane")
+            assert workload["spec"].get("replicas") == (1 if is_store else None)
+            assert len(workload["spec"].get("volumeClaimTemplates", [])) == (1 if is_store else 0)
+
+
+def test_workers_that_start_kubernetes_jobs_have_names_that_stay() -> None:
+    objects = built("kubernetes-executor")
+    (worker,) = (found for found in of_kind(objects, "StatefulSet") if found["metadata"]["name"] == "worker")
+    variables = {variable["name"]: variable for variable in containers(worker["spec"]["template"])[0]["env"]}
+    assert variables["TREENAIL_WORKER_ID"]["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.name"}}
+    assert variables["TREENAIL_EXECUTOR"]["value"] == "kubernetes"
+    images = {name: containers(template)[0]["image"] for name, template in pods(objects).items()}
+    assert variables["TREENAIL_KUBERNETES_IMAGE"]["value"] == images["gateway"]
+    assert variables["TREENAIL_IMAGES"]["value"] == f"pythonshell={images['worker']}"
+    (scaler,) = (
+        found for found in of_kind(objects, "HorizontalPodAutoscaler") if found["metadata"]["name"] == "worker"
+    )
+    assert scaler["spec"]["scaleTargetRef"]["kind"] == "StatefulSet"
 
 
 def test_production_scales_what_can_be_scaled() -> None:
