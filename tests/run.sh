@@ -11,7 +11,7 @@
 #   tests/run.sh e2e [...]  the end-to-end tests; further arguments go to pytest
 #   tests/run.sh clients    the example clients, those in Go and Rust too, which compile for minutes; on Debian, and not part of the rest
 #   tests/run.sh kubernetes the manifests and the chart, with kustomize and Helm's engine; on Debian, and not part of the rest
-#   tests/run.sh executors  what jobs run in: processes, Docker's and Podman's containers; as root, and not part of the rest
+#   tests/run.sh executors  what jobs run in: processes, Docker's and Podman's containers, a cluster's pods; as root, and not part of the rest
 #   tests/run.sh compose    docker-compose.yml and the images on a real Docker Engine; as root, and not part of the rest
 set -euo pipefail
 
@@ -110,7 +110,7 @@ e2e() {
   say "end-to-end tests"
   # What has a command of its own needs more than most machines have.
   "$VENV/bin/python" -m pytest -c tests/pytest.ini --rootdir=tests \
-    --ignore=tests/compose --ignore=tests/kubernetes --ignore=python "$@"
+    --ignore=tests/compose --ignore=tests/executors --ignore=tests/kubernetes --ignore=python "$@"
 }
 
 clients() {
@@ -139,10 +139,11 @@ compose() {
 executors() {
   require cargo
   python_environment
+  "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check -r tests/kubernetes/requirements.txt
   say "cargo build"
   cargo build -p treenail --features failpoints --locked
   say "executors"
-  TREENAIL_TEST_EXECUTORS="${TREENAIL_TEST_EXECUTORS:-process,docker,podman}" \
+  TREENAIL_TEST_EXECUTORS="${TREENAIL_TEST_EXECUTORS:-process,kubernetes,docker,podman}" \
     "$VENV/bin/python" -m pytest -c tests/pytest.ini --rootdir=tests "$@" tests/executors
 }
 

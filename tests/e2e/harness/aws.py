@@ -23,14 +23,16 @@ def new_account() -> str:
     return f"{os.getpid() % 100_000:05}{next(_accounts):07}"
 
 
-def client(service: str, endpoint: str, account: str, region: str = REGION, attempts: int = 1) -> Any:
+def client(
+    service: str, endpoint: str, account: str, region: str = REGION, attempts: int = 1, secret: str = SECRET
+) -> Any:
     """Makes a boto3 client that tries each call once, unless told otherwise: a retry hides what the server said."""
     return _session.client(
         service,
         endpoint_url=endpoint,
         region_name=region,
         aws_access_key_id=account,
-        aws_secret_access_key=SECRET,
+        aws_secret_access_key=secret,
         config=Config(
             retries={"total_max_attempts": attempts},
             connect_timeout=5,

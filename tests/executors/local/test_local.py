@@ -1,4 +1,4 @@
-"""What every executor does alike: each test runs with each of them."""
+"""What executors of this machine do alike beyond the suite of all: what they keep jobs from, and leave of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from harness.certificates import Installation
 from harness.flows import Flow
 from harness.server import SPLIT, Server
 from harness.waiting import eventually
-from jobs import HOLD, Jobs, command_lines
+
+from .jobs import HOLD, Jobs, command_lines
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -1,0 +1,1 @@
+"""What executors of this machine do alike."""
