@@ -153,6 +153,7 @@ fn worker_config(
         allow_http: jobs.allow_http,
         executor: executor::kind(jobs)?,
         job_user,
+        cgroups: executor::cgroups(jobs),
         limits: treenail_worker::Limits {
             job_memory_bytes: jobs.job_memory_mib_max.map(|mib| mib.saturating_mul(1 << 20)),
             job_processes: jobs.job_processes_max,

@@ -14,7 +14,7 @@ use crate::{
     images::Images,
     job_user::JobUser,
     kubernetes::Kubernetes,
-    process::{self, Bounds},
+    process::{self, Bounds, CgroupFolder},
 };
 
 /// What a worker is told when it starts.
@@ -51,6 +51,8 @@ pub struct Config {
     pub executor: ExecutorKind,
     /// The user that attempts run as; `None` for the worker's own.
     pub job_user: Option<JobUser>,
+    /// Where each attempt that is a process of the worker's gets a control group of its own; `None` for nowhere.
+    pub cgroups: Option<CgroupFolder>,
     /// How much and how long anything may be.
     pub limits: Limits,
 }
@@ -116,6 +118,7 @@ impl Default for Config {
             script_environment: BTreeMap::new(),
             executor: ExecutorKind::Process,
             job_user: None,
+            cgroups: None,
             limits: Limits::default(),
         }
     }

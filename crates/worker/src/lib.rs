@@ -25,6 +25,7 @@ pub use config::{Authority, Config, ContainerSettings, Deps, ExecutorKind, Limit
 pub use images::Images;
 pub use job_user::{JobUser, JobUserError};
 pub use kubernetes::Kubernetes;
+pub use process::CgroupFolder;
 pub use session::Started;
 pub use stage::{Places, stage};
 pub use start::{Error, run, run_with};

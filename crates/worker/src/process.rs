@@ -1,6 +1,7 @@
 //! Processes: how one is started, killed with all that it started, and kept from outliving the worker.
 
 mod bounds;
+mod cgroups;
 mod files;
 mod group;
 mod pre_exec;
@@ -9,6 +10,7 @@ mod spawner;
 mod tree;
 
 pub(crate) use bounds::{Bounds, Breach};
+pub use cgroups::CgroupFolder;
 pub(crate) use files::keep_inherited;
 pub(crate) use group::{Ended, Group};
 pub(crate) use pre_exec::Limits;

@@ -30,7 +30,7 @@ impl Runner {
     /// When attempts cannot run: there is no thread for it, or no container engine.
     pub(crate) async fn start(config: &Config) -> Result<Arc<Runner>, Error> {
         let runner = match &config.executor {
-            ExecutorKind::Process => Runner::Process(Processes::start(config).map_err(Error::Spawner)?),
+            ExecutorKind::Process => Runner::Process(Processes::start(config)?),
             ExecutorKind::Kubernetes(_) => return Err(Error::Kubernetes("it runs no jobs of this machine".to_owned())),
             ExecutorKind::Container(settings) => {
                 let containers = Containers::start(config, settings).await;
@@ -51,7 +51,7 @@ impl Runner {
         cancel: &CancellationToken,
     ) -> Result<Running, String> {
         match self {
-            Runner::Process(processes) => processes.run(launch, cancel).await.map(Running::Process),
+            Runner::Process(processes) => processes.run(launch, bounds, cancel).await.map(Running::Process),
             Runner::Container(containers) => containers.run(launch, bounds, cancel).await.map(Running::Container),
         }
     }

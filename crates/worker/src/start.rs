@@ -32,6 +32,9 @@ pub enum Error {
         /// What failed.
         source: io::Error,
     },
+    /// Control groups are asked for and cannot be made.
+    #[error("{0}")]
+    Cgroups(String),
     /// The thread that starts processes cannot be started.
     #[error("the thread that starts processes cannot be started: {0}")]
     Spawner(io::Error),

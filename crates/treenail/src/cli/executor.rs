@@ -35,6 +35,10 @@ pub(crate) struct Executor {
     /// The user that jobs run as, a name or a number of /etc/passwd; the server must be root for that
     #[arg(long, env = "TREENAIL_JOB_USER", value_name = "USER")]
     pub(crate) job_user: Option<String>,
+    /// Where each job that is a process gets a control group, so that the kernel bounds its memory and its processes:
+    /// `own`, in the group that the worker is in, or a folder of the unified hierarchy
+    #[arg(long, env = "TREENAIL_JOB_CGROUPS", value_name = "own|FOLDER")]
+    pub(crate) job_cgroups: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) kubernetes: Kubernetes,
 }

@@ -3,13 +3,17 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, ensure};
-use treenail_worker::{ContainerSettings, ExecutorKind, Images, JobUser, Kubernetes};
+use treenail_worker::{CgroupFolder, ContainerSettings, ExecutorKind, Images, JobUser, Kubernetes};
 
 use crate::cli::{self, Jobs};
 
 /// What jobs run in.
 pub(super) fn kind(jobs: &Jobs) -> anyhow::Result<ExecutorKind> {
     let executor = &jobs.executor;
+    ensure!(
+        executor.job_cgroups.is_none() || executor.executor == cli::ExecutorKind::Process,
+        "--job-cgroups is for jobs that are processes: others have the bounds of their engine or cluster"
+    );
     Ok(match executor.executor {
         cli::ExecutorKind::Process => ExecutorKind::Process,
         cli::ExecutorKind::Container => ExecutorKind::Container(ContainerSettings {
@@ -39,6 +43,15 @@ pub(super) fn kind(jobs: &Jobs) -> anyhow::Result<ExecutorKind> {
 /// The user that jobs run as, where that is another one.
 pub(super) fn job_user(jobs: &Jobs) -> anyhow::Result<Option<JobUser>> {
     Ok(jobs.executor.job_user.as_deref().map(JobUser::find).transpose()?)
+}
+
+/// Where jobs get control groups, if they do.
+pub(super) fn cgroups(jobs: &Jobs) -> Option<CgroupFolder> {
+    let folder = jobs.executor.job_cgroups.as_ref()?;
+    Some(match folder.to_str() {
+        Some("own") => CgroupFolder::Own,
+        _ => CgroupFolder::Folder(folder.clone()),
+    })
 }
 
 fn images(executor: &cli::Executor) -> anyhow::Result<Images> {

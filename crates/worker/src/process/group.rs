@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     bounds::{Bounds, Breach},
+    cgroups::Cgroup,
     pre_exec::{self, Limits},
     spawner::Spawner,
     tree,
@@ -36,6 +37,8 @@ pub(crate) enum Ended {
 pub(crate) struct Group {
     child: Child,
     leader: Option<Pid>,
+    /// The kernel's bounds, where the worker may have it make some.
+    cgroup: Option<Cgroup>,
 }
 
 impl Group {
@@ -45,16 +48,18 @@ impl Group {
         spawner: &Spawner,
         limits: Limits,
         user: Option<JobUser>,
+        cgroup: Option<Cgroup>,
     ) -> io::Result<Group> {
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
-        pre_exec::isolate(&mut command, limits, user);
+        let entrances = cgroup.as_ref().map(Cgroup::entrances).transpose()?;
+        pre_exec::isolate(&mut command, limits, user, entrances);
         let child = spawner.spawn(command).await?;
         let leader = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        Ok(Group { child, leader })
+        Ok(Group { child, leader, cgroup })
     }
 
     /// The process's outputs, once.
@@ -65,6 +70,18 @@ impl Group {
     /// Waits until the process ends, or kills it: when `cancel` fires, and when it has more than `bounds`. Whatever it
     /// left behind is killed with it.
     pub(crate) async fn end(&mut self, bounds: Bounds, cancel: &CancellationToken) -> io::Result<Ended> {
+        let mut ended = self.ended(bounds, cancel).await;
+        if let Some(mut cgroup) = self.cgroup.take() {
+            let has_failed = matches!(&ended, Ok(Ended::Exited(status)) if !status.success());
+            if has_failed && cgroup.was_out_of_memory() {
+                ended = Ok(Ended::Breached(Breach::Memory(bounds.memory)));
+            }
+            cgroup.remove().await;
+        }
+        ended
+    }
+
+    async fn ended(&mut self, bounds: Bounds, cancel: &CancellationToken) -> io::Result<Ended> {
         let leader = self.leader;
         let ended = tokio::select! {
             status = self.child.wait() => {

@@ -8,6 +8,7 @@ use rustix::{
 };
 use tokio::process::Command;
 
+use super::cgroups::{self, Entrances};
 use crate::job_user::JobUser;
 
 /// The first to be killed when memory runs out.
@@ -22,17 +23,21 @@ pub(crate) struct Limits {
     pub(crate) file_bytes: u64,
 }
 
-/// Makes the command's process lead its own session, belong to a user, adopt what its descendants leave behind, die with the
+/// Makes the command's process enter control groups if there are some, lead its own session, belong to a user, adopt what its descendants leave behind, die with the
 /// worker, and gain no privileges.
 #[expect(
     unsafe_code,
     reason = "between fork and exec nothing but system calls is possible, and std cannot know"
 )]
-pub(super) fn isolate(command: &mut Command, limits: Limits, user: Option<JobUser>) {
+pub(super) fn isolate(command: &mut Command, limits: Limits, user: Option<JobUser>, groups: Option<Entrances>) {
     // SAFETY: the closure makes system calls only: it neither allocates nor takes a lock, and touches no memory that
     // another thread of the parent could have held at the fork.
     unsafe {
-        command.pre_exec(move || isolate_this_process(limits, user));
+        command.pre_exec(move || {
+            // First, as whoever may enter; and whatever follows counts.
+            groups.as_ref().map_or(Ok(()), cgroups::enter)?;
+            isolate_this_process(limits, user)
+        });
     }
 }
 

@@ -1,12 +1,12 @@
 //! Attempts as processes of the worker's.
 
-use std::{io, path::PathBuf};
+use std::path::PathBuf;
 
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
-use super::{group::Group, pre_exec::Limits, spawner::Spawner};
-use crate::{config::Config, job_user::JobUser, outcome::Engine, task::Launch};
+use super::{bounds::Bounds, cgroups::Cgroups, group::Group, pre_exec::Limits, spawner::Spawner};
+use crate::{config::Config, job_user::JobUser, outcome::Engine, start::Error, task::Launch};
 
 /// The exit code with which the search for pyspark says that there is none.
 const NO_PYSPARK: i32 = 3;
@@ -18,13 +18,22 @@ pub(crate) struct Processes {
     python: PathBuf,
     limits: Limits,
     user: Option<JobUser>,
+    cgroups: Option<Cgroups>,
 }
 
 impl Processes {
     /// Starts the thread that starts processes; call it within a tokio runtime.
-    pub(crate) fn start(config: &Config) -> io::Result<Processes> {
+    ///
+    /// # Errors
+    /// When there is no such thread, or no control groups where some are asked for.
+    pub(crate) fn start(config: &Config) -> Result<Processes, Error> {
+        let cgroups = config.cgroups.as_ref();
+        let cgroups = cgroups
+            .map(|wanted| Cgroups::open(wanted, &config.worker_id))
+            .transpose();
         Ok(Processes {
-            spawner: Spawner::start()?,
+            cgroups: cgroups.map_err(Error::Cgroups)?,
+            spawner: Spawner::start().map_err(Error::Spawner)?,
             python: config.python.clone(),
             limits: config.limits.of_a_process(),
             user: config.job_user,
@@ -35,7 +44,12 @@ impl Processes {
     ///
     /// # Errors
     /// In words when it cannot be started, or `cancel` fires first.
-    pub(crate) async fn run(&self, launch: &Launch<'_>, cancel: &CancellationToken) -> Result<Group, String> {
+    pub(crate) async fn run(
+        &self,
+        launch: &Launch<'_>,
+        bounds: Bounds,
+        cancel: &CancellationToken,
+    ) -> Result<Group, String> {
         launch.folder.hand_over().await?;
         if launch.engine == Engine::Spark {
             let search = cancel.run_until_cancelled(self.require_pyspark(launch));
@@ -43,7 +57,14 @@ impl Processes {
         }
         let mut command = self.interpreter(launch);
         command.args(&launch.arguments);
-        let started = Group::start(command, &self.spawner, self.limits, self.user).await;
+        let name = format!("{}-{}", launch.task.task_id, launch.task.token);
+        let cgroup = self
+            .cgroups
+            .as_ref()
+            .map(|cgroups| cgroups.make(&name, bounds))
+            .transpose();
+        let cgroup = cgroup.map_err(|error| format!("The job's control group cannot be made: {error}"))?;
+        let started = Group::start(command, &self.spawner, self.limits, self.user, cgroup).await;
         started.map_err(|error| format!("The script's process cannot be started: {error}"))
     }
 
