@@ -4,7 +4,7 @@ use std::io;
 
 use rustix::{
     fs::{Mode, OFlags},
-    process::{Resource, Rlimit, Signal},
+    process::{Pid, Resource, Rlimit, Signal},
 };
 use tokio::process::Command;
 
@@ -30,31 +30,34 @@ pub(crate) struct Limits {
     reason = "between fork and exec nothing but system calls is possible, and std cannot know"
 )]
 pub(super) fn isolate(command: &mut Command, limits: Limits, user: Option<JobUser>, groups: Option<Entrances>) {
+    let worker = rustix::process::getpid();
     // SAFETY: the closure makes system calls only: it neither allocates nor takes a lock, and touches no memory that
     // another thread of the parent could have held at the fork.
     unsafe {
         command.pre_exec(move || {
             // First, as whoever may enter; and whatever follows counts.
             groups.as_ref().map_or(Ok(()), cgroups::enter)?;
-            isolate_this_process(limits, user)
+            isolate_this_process(worker, limits, user)
         });
     }
 }
 
 #[cfg_attr(
     not(target_os = "linux"),
-    expect(unused_variables, reason = "there is no other user there")
+    expect(unused_variables, reason = "there is neither another user nor such a signal")
 )]
-fn isolate_this_process(limits: Limits, user: Option<JobUser>) -> io::Result<()> {
+fn isolate_this_process(worker: Pid, limits: Limits, user: Option<JobUser>) -> io::Result<()> {
     rustix::process::setsid()?;
     #[cfg(target_os = "linux")]
     {
+        // First of all: until the exec, this process holds whatever the worker holds, its ports and the lock of its folder.
+        die_with(worker)?;
         be_killed_first();
         if let Some(user) = user {
             become_user(user)?;
+            // With the change of user the kernel forgets it.
+            die_with(worker)?;
         }
-        // After the change of user, with which the kernel forgets it.
-        rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
         rustix::thread::set_no_new_privs(true)?;
     }
@@ -75,6 +78,17 @@ fn lower(resource: Resource, wanted: u64) -> io::Result<()> {
         },
     )?;
     Ok(())
+}
+
+/// Lets the kernel end this process when the worker ends, and fails when it has ended already: nobody would tell then.
+#[cfg(target_os = "linux")]
+fn die_with(worker: Pid) -> io::Result<()> {
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    if rustix::process::getppid() == Some(worker) {
+        Ok(())
+    } else {
+        Err(rustix::io::Errno::SRCH.into())
+    }
 }
 
 /// The process has one thread, so what is called the thread's is all of it.
