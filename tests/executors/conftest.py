@@ -54,6 +54,7 @@ def cluster(real_cluster: RealCluster | None) -> Iterator[Cluster | RealCluster]
     """A cluster with some images."""
     if real_cluster is not None:
         yield real_cluster
+        real_cluster.clear()
         return
     with cluster_folder() as folder:
         found = Cluster(folder / "cluster", images_in(folder))

@@ -24,7 +24,7 @@ install -m 0755 etcd/usr/bin/etcd "$FOLDER/etcd"
 tar -xf kubernetes_*.orig.tar.gz
 mv kubernetes-[0-9]* go/src/k8s.io/kubernetes
 cd go/src/k8s.io/kubernetes
-export GOPATH="$work/go" GO111MODULE=off CGO_ENABLED=0
+export GOPATH="$work/go" GOTMPDIR="$work" GO111MODULE=off CGO_ENABLED=0
 # What its own Makefile generates, and the sources do not have.
 go build -o "$work/openapi-gen" ./vendor/k8s.io/kube-openapi/cmd/openapi-gen
 described="$(grep -rlE '^// \+k8s:openapi-gen=' --include=*.go staging/src/k8s.io pkg \

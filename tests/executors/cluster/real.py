@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import ssl
 import subprocess
@@ -73,6 +74,14 @@ class RealCluster:
         """Whether nothing is left of any attempt."""
         of_attempts = "treenail/attempt"
         return not any(self.store.all(resource, selector=of_attempts) for resource in ("jobs", "pods", "secrets"))
+
+    def clear(self) -> None:
+        """Takes away what a worker left that ended right after its last job, for its next process to see to."""
+        for job in self.jobs():
+            path = f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs/{job['metadata']['name']}"
+            with contextlib.suppress(RefusedError):
+                self.store.call("DELETE", path, {"propagationPolicy": "Foreground"})
+        eventually(self.is_empty, "the cluster to be empty", START_SECONDS)
 
     def invalid(self) -> list[str]:
         """The API server says for itself what it refuses."""
