@@ -104,4 +104,4 @@ def test_groups_of_a_worker_that_was_killed_go_when_it_starts_again(
     assert groups()
     bounded.start()
     eventually(lambda: groups() == [], "the group to be gone")
-    run.stop()
+    run.ended()

@@ -7,19 +7,28 @@ mod executor;
 pub(crate) mod split;
 mod trust;
 
-use std::{fs, net::SocketAddr, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc};
+use std::{
+    fs, io::ErrorKind, net::SocketAddr, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc, time::Duration,
+};
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
 use treenail_gateway::{Backends, Ports, S3};
 use treenail_rpc::{Clock, Entropy, Listener, tls};
 use treenail_sigv4::JobKey;
-use treenail_storage::sqlite::OnFatal;
+use treenail_storage::{
+    lock::{self, DataDir},
+    sqlite::OnFatal,
+};
 
 use crate::{
     cli::{ClockKind, Front, Jobs},
     terminal,
 };
+
+/// How often a port or a folder that is taken is tried to be had, and the pause between.
+const TAKES_MAX: u32 = 10;
+const TAKE_PAUSE: Duration = Duration::from_millis(50);
 
 /// The exit code of a server that is configured in a way that it refuses (`sysexits: EX_CONFIG`).
 const REFUSED: u8 = 78;
@@ -56,9 +65,34 @@ async fn bind(address: SocketAddr, is_safe: bool) -> anyhow::Result<TcpListener>
         );
         return Err(Refused(message).into());
     }
-    TcpListener::bind(address)
+    let bound = patiently(
+        async || TcpListener::bind(address).await,
+        |error| error.kind() == ErrorKind::AddrInUse,
+    );
+    bound.await.with_context(|| format!("cannot listen on {address}"))
+}
+
+/// Takes a data directory for this process alone.
+async fn lock(path: &Path) -> anyhow::Result<DataDir> {
+    let locked = patiently(
+        async || DataDir::lock(path),
+        |error| matches!(error, lock::Error::InUse { .. }),
+    );
+    locked
         .await
-        .with_context(|| format!("cannot listen on {address}"))
+        .with_context(|| format!("cannot use the data directory {}", path.display()))
+}
+
+/// Tries something again for a moment as long as it is taken: a server that was killed may have left a process behind that
+/// was just being started, and has all that was the server's for a millisecond more.
+async fn patiently<T, E>(take: impl AsyncFn() -> Result<T, E>, is_taken: impl Fn(&E) -> bool) -> Result<T, E> {
+    for _ in 0..TAKES_MAX {
+        match take().await {
+            Err(error) if is_taken(&error) => tokio::time::sleep(TAKE_PAUSE).await,
+            taken => return taken,
+        }
+    }
+    take().await
 }
 
 impl Front {

@@ -5,7 +5,6 @@ use std::{
     path::Path,
 };
 
-use anyhow::Context as _;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
@@ -14,7 +13,7 @@ use treenail_rpc::{Clock, Entropy, Listener, guard::Guard, in_process, serve_grp
 use treenail_run_scheduler::WORKER_SERVICES;
 use treenail_storage::lock::DataDir;
 
-use super::{admin::Admin, bind, clock, on_fatal, worker_config};
+use super::{admin::Admin, bind, clock, lock, on_fatal, worker_config};
 use crate::{
     cli::{ClockKind, Serve},
     config::FileConfig,
@@ -61,8 +60,7 @@ impl Server {
             Some(address) => Some(workers_port(arguments, address).await?),
             None => None,
         };
-        let data_dir = DataDir::lock(&arguments.data_dir)
-            .with_context(|| format!("cannot use the data directory {}", arguments.data_dir.display()))?;
+        let data_dir = lock(&arguments.data_dir).await?;
         Ok(Self {
             http_address: ports.http.local_addr()?,
             grpc_address: ports.grpc.local_addr()?,

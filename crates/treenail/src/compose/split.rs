@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
-use anyhow::Context as _;
 use tokio::sync::watch;
 use treenail_gateway::Backends;
 use treenail_rpc::{Entropy, serve_grpc};
-use treenail_storage::lock::DataDir;
 use treenail_worker::Authority;
 
-use super::{admin::Admin, bind, clock, on_fatal, worker_config};
+use super::{admin::Admin, bind, clock, lock, on_fatal, worker_config};
 use crate::{
     cli::{ControlPlane, Gateway, PropertiesStore, RunScheduler, Worker},
     config::FileConfig,
@@ -47,7 +45,7 @@ pub(crate) async fn control_plane(arguments: &ControlPlane, file: FileConfig) ->
     let peer = &arguments.peer;
     let listener = bind(arguments.listen, arguments.insecure || peer.is_mutual()).await?;
     let listener = peer.listener(listener)?;
-    let data_dir = lock(&arguments.data_dir)?;
+    let data_dir = lock(&arguments.data_dir).await?;
     let store =
         treenail_control_plane::store::sqlite::SqliteStore::open(&data_dir.path().join("definitions.db"), on_fatal())?;
     let deps = treenail_control_plane::Deps {
@@ -76,7 +74,7 @@ pub(crate) async fn run_scheduler(arguments: &RunScheduler, file: FileConfig) ->
     let peer = &arguments.peer;
     let listener = bind(arguments.listen, arguments.insecure || peer.is_mutual()).await?;
     let listener = peer.listener_with(listener, arguments.worker_token.taken()?)?;
-    let data_dir = lock(&arguments.data_dir)?;
+    let data_dir = lock(&arguments.data_dir).await?;
     let deps = treenail_run_scheduler::Deps {
         store: treenail_run_scheduler::store::sqlite::SqliteStore::open(&data_dir.path().join("runs.db"), on_fatal())?,
         properties: peer.connect(&arguments.properties_store)?,
@@ -110,7 +108,7 @@ pub(crate) async fn properties_store(arguments: &PropertiesStore, file: FileConf
     let peer = &arguments.peer;
     let listener = bind(arguments.listen, arguments.insecure || peer.is_mutual()).await?;
     let listener = peer.listener(listener)?;
-    let data_dir = lock(&arguments.data_dir)?;
+    let data_dir = lock(&arguments.data_dir).await?;
     let store =
         treenail_properties_store::store::sqlite::Sqlite::open(&data_dir.path().join("properties.db"), on_fatal())?;
     let service = treenail_properties_store::build(file.properties_store, treenail_properties_store::Deps { store });
@@ -125,7 +123,7 @@ pub(crate) async fn properties_store(arguments: &PropertiesStore, file: FileConf
 /// `treenail worker`.
 pub(crate) async fn worker(arguments: &Worker) -> anyhow::Result<()> {
     let admin = Admin::bind(&arguments.admin, arguments.insecure).await?;
-    let data_dir = lock(&arguments.data_dir)?;
+    let data_dir = lock(&arguments.data_dir).await?;
     let endpoint_url = arguments.endpoint_url.clone();
     let mut config = worker_config(
         data_dir.path(),
@@ -166,8 +164,4 @@ pub(crate) async fn worker(arguments: &Worker) -> anyhow::Result<()> {
 /// A service that has its store and its port does what it is for.
 fn serving() -> std::future::Ready<bool> {
     std::future::ready(true)
-}
-
-fn lock(path: &std::path::Path) -> anyhow::Result<DataDir> {
-    DataDir::lock(path).with_context(|| format!("cannot use the data directory {}", path.display()))
 }

@@ -4,7 +4,8 @@
 
 use std::{
     ffi::CString,
-    fs, io,
+    fs,
+    io::{self, Write as _},
     os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
     sync::Arc,
@@ -267,7 +268,10 @@ fn remove_leftovers(folder: &Path, prefix: &str) -> io::Result<()> {
 /// Kills what is in a group and removes it; whether it is gone.
 fn removed(group: &Path) -> bool {
     // Of version 1 there is no such file: there the watch over the job's descendants kills them.
-    let _older = fs::write(group.join("cgroup.kill"), "1");
+    if let Ok(mut kill) = fs::OpenOptions::new().write(true).open(group.join("cgroup.kill")) {
+        // A group that cannot be ended is not gone, and that is told.
+        let _refused = kill.write_all(b"1");
+    }
     match fs::remove_dir(group) {
         Err(error) => error.kind() == io::ErrorKind::NotFound,
         Ok(()) => true,
