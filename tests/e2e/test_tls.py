@@ -243,6 +243,23 @@ def health_stubs() -> tuple[Any, Any]:
     return health_pb2, health_pb2_grpc
 
 
+def test_a_certificate_is_shown_with_each_connection(mutual: Server) -> None:
+    installation = trust(mutual)
+    host, port = mutual.scheduler_target.split(":")
+    context = ssl.create_default_context(cafile=str(installation.authority))
+    context.load_cert_chain(installation.certificate("gateway"), installation.key("gateway"))
+    # The version whose sessions are known as soon as the keys are.
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    session = None
+    for _ in range(2):
+        with (
+            socket.create_connection((host, int(port))) as plain,
+            context.wrap_socket(plain, server_hostname="localhost", session=session) as connection,
+        ):
+            assert connection.session_reused is False
+            session = connection.session
+
+
 def test_workers_register_with_a_token(mutual: Server) -> None:
     installation = trust(mutual)
     messages, clients = stubs("treenail/worker/v1/worker_service")
