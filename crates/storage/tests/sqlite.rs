@@ -150,16 +150,20 @@ async fn jobs_that_gather_share_one_commit() {
     let before = commits.load(Ordering::SeqCst);
     let jobs = WRITE_BATCH_MAX + 10;
     let mut waiting = tokio::task::JoinSet::new();
+    let queued = Arc::new(AtomicUsize::new(0));
     for number in 0..jobs {
-        let database = fixture.database.clone();
+        let (database, queued) = (fixture.database.clone(), Arc::clone(&queued));
         waiting.spawn(async move {
+            // What follows queues the job in this same turn of the task.
+            queued.fetch_add(1, Ordering::SeqCst);
             database
                 .write(move |connection| insert(connection, &number.to_string()))
                 .await
         });
     }
-    // Every job is queued once the runtime has polled its task; one turn each is enough on this single thread.
-    tokio::task::yield_now().await;
+    while queued.load(Ordering::SeqCst) < jobs {
+        tokio::task::yield_now().await;
+    }
     drop(release);
     while let Some(answer) = waiting.join_next().await {
         answer.unwrap().unwrap();
