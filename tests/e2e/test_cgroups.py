@@ -51,9 +51,11 @@ def bounded(shape: str, tmp_path: Path) -> Iterator[Server]:
         server.kill()
 
 
-def groups() -> list[Path]:
-    """The groups of jobs that are there."""
-    return [Path(path) for path, _, _ in os.walk("/sys/fs/cgroup") if Path(path).name.startswith("treenail-")]
+def groups(server: Server) -> list[Path]:
+    """The groups of a server's jobs that are there."""
+    worker = "serve" if server.shape == "all-in-one" else "worker"
+    prefix = f"treenail-{(server.data_dir / worker / 'worker-id').read_text(encoding='utf-8')}-"
+    return [Path(path) for path, _, _ in os.walk("/sys/fs/cgroup") if Path(path).name.startswith(prefix)]
 
 
 def ended(server: Server, account: str, folder: Path, script: str) -> tuple[dict[str, str], Flow]:
@@ -73,7 +75,7 @@ def test_a_job_has_a_group_of_its_own_and_it_goes_with_it(bounded: Server, accou
     line += ["--account", account]
     told = subprocess.run(line, env=clean_environment(), capture_output=True, text=True, timeout=30, check=True)
     assert f"-{job_run['Id']}-" in told.stdout
-    eventually(lambda: groups() == [], "the group to be gone")
+    eventually(lambda: groups(bounded) == [], "the group to be gone")
 
 
 def test_memory_that_is_taken_at_once_is_too_much(bounded: Server, account: str, tmp_path: Path) -> None:
@@ -81,14 +83,14 @@ def test_memory_that_is_taken_at_once_is_too_much(bounded: Server, account: str,
     assert job_run["JobRunState"] == "FAILED"
     assert job_run["ErrorMessage"] == "Command failed with exit code 10"
     assert "more than 128 MiB of memory" in job_run["StateDetail"]
-    eventually(lambda: groups() == [], "the group to be gone")
+    eventually(lambda: groups(bounded) == [], "the group to be gone")
 
 
 def test_processes_beyond_the_bound_are_never_there(bounded: Server, account: str, tmp_path: Path) -> None:
     job_run, _ = ended(bounded, account, tmp_path, FORKS)
     assert job_run["ErrorMessage"] == "Command failed: too many processes"
     assert "more than 16 processes" in job_run["StateDetail"]
-    eventually(lambda: groups() == [], "the group to be gone")
+    eventually(lambda: groups(bounded) == [], "the group to be gone")
 
 
 def test_groups_of_a_worker_that_was_killed_go_when_it_starts_again(
@@ -98,10 +100,10 @@ def test_groups_of_a_worker_that_was_killed_go_when_it_starts_again(
     flow.job("job", "import time\ntime.sleep(60)\n")
     flow.starts_with("job")
     run = flow.run()
-    eventually(groups, "the job's group")
+    run.state("job", "RUNNING")
     name = "serve" if bounded.shape == "all-in-one" else "worker"
     bounded.kill(name)
-    assert groups()
+    assert groups(bounded)
     bounded.start()
-    eventually(lambda: groups() == [], "the group to be gone")
+    eventually(lambda: groups(bounded) == [], "the group to be gone")
     run.ended()
