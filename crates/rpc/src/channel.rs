@@ -1,6 +1,6 @@
 //! Where a client sends its calls; a server in this process and one far away are the same type.
 
-use std::{convert::Infallible, io, sync::Arc};
+use std::{convert::Infallible, error::Error as _, io, sync::Arc};
 
 use http::{Request, Response, Uri, header::AUTHORIZATION};
 use hyper_util::rt::TokioIo;
@@ -97,12 +97,23 @@ pub(crate) fn connection(endpoint: Endpoint, tls: Option<ClientTls>) -> transpor
         .connect_with_connector_lazy(open)
 }
 
+/// Whether a connection ended under the calls that it was to carry.
+fn has_broken(error: &transport::Error) -> bool {
+    let causes = std::iter::successors(error.source(), |cause| (*cause).source());
+    causes
+        .filter_map(|cause| cause.downcast_ref::<hyper::Error>())
+        .any(hyper::Error::is_canceled)
+}
+
 /// What a caller is told of a transport that failed. The other side may have refused our certificate after it let us connect,
 /// or speak another protocol: whatever it was, nobody answered.
 fn unreached(error: transport::Error) -> Status {
+    let is_broken = has_broken(&error);
     let status = Status::from_error(error.into());
     match status.code() {
-        Code::Unknown | Code::Internal => {
+        // A deadline that has passed is Cancelled as well, and stays so.
+        Code::Cancelled if !is_broken => status,
+        Code::Unknown | Code::Internal | Code::Cancelled => {
             let mut unavailable = Status::unavailable(status.message());
             unavailable.set_source(Arc::new(status));
             unavailable
