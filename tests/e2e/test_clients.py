@@ -128,17 +128,21 @@ def make_key(folder: Path) -> tuple[str, dict[str, str]]:
     return keys, dict(line.split("=", 1) for line in made.splitlines())
 
 
-@pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, dict[str, str]]]:
-    """A server with keys, and what to tell a client of it."""
-    folder = tmp_path_factory.mktemp("guarded")
+def serving_with_a_key(folder: Path, trust: Installation | None) -> Iterator[tuple[Server, dict[str, str]]]:
+    """Starts a server with keys; gives what to tell a client of it as well."""
     keys, key = make_key(folder)
-    server = Server(ALL_IN_ONE, folder / "server")
+    server = Server(ALL_IN_ONE, folder / "server", trust=trust)
     server.arguments = {"serve": ["--credentials", keys]}
     try:
         yield server.start(), where(server) | key
     finally:
         server.kill()
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, dict[str, str]]]:
+    """A server with keys, and what to tell a client of it."""
+    yield from serving_with_a_key(tmp_path_factory.mktemp("guarded"), None)
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
@@ -153,13 +157,7 @@ def test_a_client_does_so_with_a_key(
 def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, dict[str, str]]]:
     """A server with keys and TLS, and what to tell a client of it but whom to trust."""
     folder = tmp_path_factory.mktemp("encrypted")
-    keys, key = make_key(folder)
-    server = Server(ALL_IN_ONE, folder / "server", trust=Installation(folder / "certificates"))
-    server.arguments = {"serve": ["--credentials", keys]}
-    try:
-        yield server.start(), where(server) | key
-    finally:
-        server.kill()
+    yield from serving_with_a_key(folder, Installation(folder / "certificates"))
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

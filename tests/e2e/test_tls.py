@@ -10,20 +10,19 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import boto3
 import grpc
 import pytest
-from botocore.config import Config
 from botocore.exceptions import SSLError
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from harness import wire
+from harness.aws import client
 from harness.certificates import Installation
 from harness.flows import Flow
 from harness.grpc_client import metadata, stubs
 from harness.server import SPLIT, Server, binary, clean_environment, free_port
 from harness.waiting import eventually
 
-REGION = "us-east-1"
 WITH_BOTO3 = """
 import sys
 import boto3
@@ -49,18 +48,6 @@ def trust(server: Server) -> Installation:
     return server.trust
 
 
-def client(server: Server, account: str, authority: Path) -> Any:
-    return boto3.client(
-        "glue",
-        endpoint_url=server.endpoint,
-        region_name=REGION,
-        aws_access_key_id=account,
-        aws_secret_access_key="any",
-        verify=str(authority),
-        config=Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=40),
-    )
-
-
 def refused(call: Any, *arguments: Any, **named: Any) -> grpc.StatusCode:
     with pytest.raises(grpc.RpcError) as raised:
         call(*arguments, timeout=10, **named)
@@ -68,7 +55,7 @@ def refused(call: Any, *arguments: Any, **named: Any) -> grpc.StatusCode:
 
 
 def test_a_workflow_runs_over_encrypted_connections(encrypted: Server, account: str, tmp_path: Path) -> None:
-    glue = client(encrypted, account, trust(encrypted).authority)
+    glue = client("glue", encrypted.endpoint, account, authority=trust(encrypted).authority)
     flow = Flow(glue, tmp_path)
     flow.job("job", WITH_BOTO3)
     flow.starts_with("job")
@@ -94,7 +81,7 @@ def test_a_workflow_runs_over_encrypted_connections(encrypted: Server, account: 
 def test_nobody_is_deceived(encrypted: Server, account: str, tmp_path: Path) -> None:
     stranger = Installation(tmp_path / "stranger")
     with pytest.raises(SSLError):
-        client(encrypted, account, stranger.authority).list_workflows()
+        client("glue", encrypted.endpoint, account, authority=stranger.authority).list_workflows()
     plain = encrypted.endpoint.replace("https", "http")
     with pytest.raises((OSError, wire.http.client.HTTPException)):
         wire.request(plain, "GET", "/healthz")
@@ -105,7 +92,8 @@ def test_nobody_is_deceived(encrypted: Server, account: str, tmp_path: Path) -> 
     # Whoever says nothing holds nobody up.
     host, port = encrypted.grpc_target.split(":")
     with socket.create_connection((host, int(port))):
-        assert client(encrypted, account, trust(encrypted).authority).list_workflows()["Workflows"] == []
+        glue = client("glue", encrypted.endpoint, account, authority=trust(encrypted).authority)
+        assert glue.list_workflows()["Workflows"] == []
 
 
 def test_a_gateway_whose_certificate_is_not_taken_says_that_services_are_out_of_reach(
@@ -178,7 +166,8 @@ def test_a_new_certificate_is_shown_without_a_restart(encrypted: Server, account
     installation.renew()
     after = [installation.shown_at(target) for target in targets]
     assert not set(before) & set(after)
-    assert client(encrypted, account, installation.authority).list_workflows()["Workflows"] == []
+    glue = client("glue", encrypted.endpoint, account, authority=installation.authority)
+    assert glue.list_workflows()["Workflows"] == []
 
 
 @pytest.fixture
@@ -194,7 +183,6 @@ def mutual(tmp_path: Path) -> Iterator[Server]:
 def test_services_answer_only_to_each_other(mutual: Server, tmp_path: Path) -> None:
     installation, stranger = trust(mutual), Installation(tmp_path / "stranger")
     messages, clients = stubs("treenail/glue/v1/workflow_run_service")
-    health, health_clients = health_stubs()
     request = messages.GetWorkflowRunsRequest(name="flow")
     target = mutual.scheduler_target
     with installation.channel(target) as nobody, installation.channel(target, "gateway") as gateway:
@@ -203,8 +191,8 @@ def test_services_answer_only_to_each_other(mutual: Server, tmp_path: Path) -> N
         with_token = [("authorization", f"Bearer {installation.token}")]
         assert refused(service.GetWorkflowRuns, request, metadata=with_token) == grpc.StatusCode.UNAUTHENTICATED
         # A probe needs nothing, and a service is heard.
-        answer = health_clients.HealthStub(nobody).Check(health.HealthCheckRequest(), timeout=10)
-        assert answer.status == health.HealthCheckResponse.SERVING
+        answer = health_pb2_grpc.HealthStub(nobody).Check(health_pb2.HealthCheckRequest(), timeout=10)
+        assert answer.status == health_pb2.HealthCheckResponse.SERVING
         service = clients.WorkflowRunServiceStub(gateway)
         assert refused(service.GetWorkflowRuns, request) == grpc.StatusCode.NOT_FOUND
     # A certificate of another authority does not get as far as a connection, and the operator hears of it.
@@ -237,29 +225,6 @@ def test_a_service_shows_its_certificate_each_time(mutual: Server, version: ssl.
             session = connection.session
 
 
-def health_stubs() -> tuple[Any, Any]:
-    from grpc_health.v1 import health_pb2, health_pb2_grpc
-
-    return health_pb2, health_pb2_grpc
-
-
-def test_a_certificate_is_shown_with_each_connection(mutual: Server) -> None:
-    installation = trust(mutual)
-    host, port = mutual.scheduler_target.split(":")
-    context = ssl.create_default_context(cafile=str(installation.authority))
-    context.load_cert_chain(installation.certificate("gateway"), installation.key("gateway"))
-    # The version whose sessions are known as soon as the keys are.
-    context.maximum_version = ssl.TLSVersion.TLSv1_2
-    session = None
-    for _ in range(2):
-        with (
-            socket.create_connection((host, int(port))) as plain,
-            context.wrap_socket(plain, server_hostname="localhost", session=session) as connection,
-        ):
-            assert connection.session_reused is False
-            session = connection.session
-
-
 def test_workers_register_with_a_token(mutual: Server) -> None:
     installation = trust(mutual)
     messages, clients = stubs("treenail/worker/v1/worker_service")
@@ -283,7 +248,7 @@ def test_workers_register_with_a_token(mutual: Server) -> None:
 
 
 def test_a_worker_with_a_wrong_token_gets_no_work(mutual: Server, account: str, tmp_path: Path) -> None:
-    glue = client(mutual, account, trust(mutual).authority)
+    glue = client("glue", mutual.endpoint, account, authority=trust(mutual).authority)
     flow = Flow(glue, tmp_path)
     flow.job("job")
     flow.starts_with("job")

@@ -22,7 +22,7 @@ from harness.aws import client
 from harness.flows import job_run_ended
 from harness.server import Server, binary, clean_environment
 from harness.waiting import eventually
-from scripts import Jobs
+from scripts import Gate, Jobs
 from test_suite import state_is, written
 
 # Of Kubernetes, whose published schemas all must meet.
@@ -47,6 +47,15 @@ def stop(server: Server) -> None:
     eventually(lambda: server.exit_code("worker") is not None, "the worker to end")
     assert server.exit_code("worker") == 0, server.log("worker")
     server.kill("worker")
+
+
+def running(glue: Any, jobs: Jobs) -> tuple[Gate, str]:
+    """Starts a job that waits at a gate, until it is known to run; gives the gate and the run."""
+    gate = jobs.gate("j")
+    run = jobs.start("j")
+    gate.reached()
+    state_is(glue, "j", run, "RUNNING")
+    return gate, run
 
 
 @pytest.mark.usefixtures("ours")
@@ -82,10 +91,7 @@ def test_objects_are_right_restricted_and_cleaned_up(glue: Any, jobs: Jobs, clus
 def test_a_job_outlives_the_worker_and_runs_once(
     server: Server, glue: Any, jobs: Jobs, account: str, cluster: Cluster, end: Any
 ) -> None:
-    gate = jobs.gate("j")
-    run = jobs.start("j")
-    gate.reached()
-    state_is(glue, "j", run, "RUNNING")
+    gate, run = running(glue, jobs)
     end(server)
     assert len(cluster.jobs()) == 1
     server.start()
@@ -101,10 +107,7 @@ def test_a_job_outlives_the_worker_and_runs_once(
 def test_a_job_that_ends_while_there_is_no_worker_is_told_by_the_next(
     server: Server, glue: Any, jobs: Jobs, account: str, cluster: Cluster, end: Any
 ) -> None:
-    gate = jobs.gate("j")
-    run = jobs.start("j")
-    gate.reached()
-    state_is(glue, "j", run, "RUNNING")
+    gate, run = running(glue, jobs)
     end(server)
     gate.open(7)
     eventually(lambda: cluster.jobs()[0]["status"].get("failed"), "the Job to end")
@@ -118,10 +121,7 @@ def test_a_job_that_ends_while_there_is_no_worker_is_told_by_the_next(
 def test_a_job_that_was_stopped_while_there_was_no_worker_is_deleted_by_the_next(
     server: Server, glue: Any, jobs: Jobs, cluster: Cluster
 ) -> None:
-    gate = jobs.gate("j")
-    run = jobs.start("j")
-    gate.reached()
-    state_is(glue, "j", run, "RUNNING")
+    gate, run = running(glue, jobs)
     kill(server)
     glue.batch_stop_job_run(JobName="j", JobRunIds=[run])
     server.start()
@@ -133,10 +133,7 @@ def test_a_job_that_was_stopped_while_there_was_no_worker_is_deleted_by_the_next
 def test_a_job_that_was_given_up_is_deleted_by_a_worker_that_comes_back_late(
     server: Server, glue: Any, jobs: Jobs, cluster: Cluster
 ) -> None:
-    gate = jobs.gate("j")
-    run = jobs.start("j")
-    gate.reached()
-    state_is(glue, "j", run, "RUNNING")
+    gate, run = running(glue, jobs)
     kill(server)
     job_run_ended(glue, "j", run, "FAILED")
     assert len(cluster.jobs()) == 1
@@ -150,10 +147,7 @@ def test_a_job_that_was_given_up_is_deleted_by_a_worker_that_comes_back_late(
 def test_a_job_goes_on_while_the_api_server_is_away(
     server: Server, glue: Any, jobs: Jobs, account: str, cluster: Cluster, at_once: bool
 ) -> None:
-    gate = jobs.gate("j")
-    run = jobs.start("j")
-    gate.reached()
-    state_is(glue, "j", run, "RUNNING")
+    gate, run = running(glue, jobs)
     cluster.go_away()
     gate.open()
     eventually(lambda: cluster.jobs()[0]["status"].get("succeeded"), "the Job to end")
@@ -170,10 +164,7 @@ def test_a_job_goes_on_while_the_api_server_is_away(
 def test_a_job_goes_on_while_kubernetes_own_api_server_is_dead(
     server: Server, glue: Any, jobs: Jobs, account: str, kubernetes_own: RealCluster
 ) -> None:
-    gate = jobs.gate("j")
-    run = jobs.start("j")
-    gate.reached()
-    state_is(glue, "j", run, "RUNNING")
+    gate, run = running(glue, jobs)
     kubernetes_own.go_away()
     gate.open()
     eventually(lambda: "cannot be watched" in server.log("worker"), "the worker to miss it")
@@ -208,10 +199,7 @@ def test_a_job_is_created_and_stopped_once_the_api_server_is_well_again(
 def test_a_worker_waits_for_the_api_server_before_it_takes_anything(
     server: Server, glue: Any, jobs: Jobs, cluster: Cluster
 ) -> None:
-    gate = jobs.gate("j")
-    run = jobs.start("j")
-    gate.reached()
-    state_is(glue, "j", run, "RUNNING")
+    gate, run = running(glue, jobs)
     kill(server)
     cluster.go_away()
     server.launch()

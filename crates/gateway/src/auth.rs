@@ -16,7 +16,7 @@ use std::{path::Path, sync::Arc};
 use http::{Extensions, HeaderMap, header, request::Parts};
 use prost_reflect::DynamicMessage;
 use treenail_proto::contract::Operation;
-use treenail_rpc::{Clock, Fault, Reason, Scope, listener::Peer};
+use treenail_rpc::{Clock, Fault, Reason, Scope, guard::BEARER, listener::Peer};
 use treenail_sigv4::{Claim, Error as Unsigned, JobKey, Request, SecretKey, hex_sha256};
 
 pub use audit::Audit;
@@ -26,9 +26,6 @@ pub use keys::{Error as KeysError, KeyFile, Listed, NewKey};
 pub use policy::{Error as PolicyError, Policy};
 pub(crate) use resource::{action, of as resource_of};
 pub(crate) use s3::{S3Gate, S3Note, S3Notes};
-
-/// What a token of gRPC begins with: `Bearer ACCESS_KEY:SECRET`.
-const BEARER: &str = "Bearer ";
 
 /// The keys and what they allow.
 #[derive(Debug, Clone)]
@@ -117,7 +114,7 @@ impl Auth {
         }
     }
 
-    /// Who sent a gRPC request.
+    /// Who sent a gRPC request, by its token: `Bearer ACCESS_KEY:SECRET`.
     pub(crate) fn bearer(&self, headers: &HeaderMap) -> Result<Principal, Fault> {
         let mut values = headers.get_all(header::AUTHORIZATION).iter();
         let (Some(value), None) = (values.next(), values.next()) else {

@@ -10,8 +10,8 @@ use zeroize::Zeroizing;
 
 /// Whoever asks whether a server lives needs no right to do so.
 const HEALTH: &str = "grpc.health.v1.Health";
-/// How a token is said.
-const BEARER: &str = "Bearer ";
+/// How what proves a caller is said in the `authorization` header.
+pub const BEARER: &str = "Bearer ";
 /// The shortest token, in characters: what 128 random bits take in base64.
 pub const TOKEN_LENGTH_MIN: usize = 22;
 

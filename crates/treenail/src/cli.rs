@@ -12,8 +12,8 @@ use treenail_rpc::telemetry::LogFormat;
 use self::telemetry::Telemetry;
 pub(crate) use self::{
     arguments::{
-        Access, Admin, ControlPlane, Demo, Front, Gateway, JobKeyFile, Jobs, Peer, PropertiesStore, RunScheduler,
-        Serve, Target, Tls, Worker, WorkerToken,
+        Access, Admin, ControlPlane, Demo, Front, Gateway, Inner, JobKeyFile, Jobs, Peer, PropertiesStore,
+        RunScheduler, Serve, Target, Tls, Worker, WorkerToken,
     },
     executor::{Executor, ExecutorKind, Stage},
 };

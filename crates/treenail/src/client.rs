@@ -18,7 +18,7 @@ use treenail_proto::{
         log_service_client::LogServiceClient,
     },
 };
-use treenail_rpc::{Caller, Channel, Fault, Scope, caller::ACCOUNT_KEY, limits::GRPC_MESSAGE_BYTES_MAX};
+use treenail_rpc::{Caller, Channel, Fault, Scope, caller::ACCOUNT_KEY, guard::BEARER, limits::GRPC_MESSAGE_BYTES_MAX};
 
 use crate::cli::Target;
 
@@ -51,7 +51,7 @@ impl Target {
         if let (Some(key), Some(secret)) = (&self.access_key, &self.secret_key)
             && key.starts_with(OWN_KEYS)
         {
-            let token = format!("Bearer {key}:{secret}").parse();
+            let token = format!("{BEARER}{key}:{secret}").parse();
             client.token = Some(token.context("the secret access key is none")?);
             client.names_account = self.account.is_some();
         }

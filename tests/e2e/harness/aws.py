@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from pathlib import Path
 from typing import Any, Callable
 
 import boto3
@@ -24,15 +25,25 @@ def new_account() -> str:
 
 
 def client(
-    service: str, endpoint: str, account: str, region: str = REGION, attempts: int = 1, secret: str = SECRET
+    service: str,
+    endpoint: str,
+    account: str,
+    region: str = REGION,
+    attempts: int = 1,
+    secret: str = SECRET,
+    authority: Path | None = None,
 ) -> Any:
-    """Makes a boto3 client that tries each call once, unless told otherwise: a retry hides what the server said."""
+    """Makes a boto3 client that tries each call once, unless told otherwise: a retry hides what the server said.
+
+    An authority vouches for an endpoint at https://.
+    """
     return _session.client(
         service,
         endpoint_url=endpoint,
         region_name=region,
         aws_access_key_id=account,
         aws_secret_access_key=secret,
+        verify=str(authority) if authority else None,
         config=Config(
             retries={"total_max_attempts": attempts},
             connect_timeout=5,

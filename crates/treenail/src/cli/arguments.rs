@@ -184,35 +184,42 @@ pub(crate) struct Gateway {
     pub(crate) peer: Peer,
 }
 
+/// What the services that only others call are told alike.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Inner {
+    #[command(flatten)]
+    pub(crate) admin: Admin,
+    #[command(flatten)]
+    pub(crate) peer: Peer,
+    /// Listen beyond loopback although no credentials are checked
+    #[arg(long, env = "TREENAIL_INSECURE")]
+    pub(crate) insecure: bool,
+    /// Which clock the server has; the properties-store looks at none
+    #[arg(long, env = "TREENAIL_CLOCK", default_value = "system")]
+    pub(crate) clock: ClockKind,
+}
+
 /// `treenail control-plane`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ControlPlane {
     #[command(flatten)]
-    pub(crate) admin: Admin,
+    pub(crate) inner: Inner,
     /// Where definitions are kept
     #[arg(long, env = "TREENAIL_DATA_DIR", default_value = "./treenail-data/control-plane")]
     pub(crate) data_dir: PathBuf,
     /// Where gRPC is answered
     #[arg(long, env = "TREENAIL_LISTEN", default_value = "127.0.0.1:4572")]
     pub(crate) listen: SocketAddr,
-    #[command(flatten)]
-    pub(crate) peer: Peer,
-    /// Listen beyond loopback although no credentials are checked
-    #[arg(long, env = "TREENAIL_INSECURE")]
-    pub(crate) insecure: bool,
     /// The run-scheduler
     #[arg(long, env = "TREENAIL_RUN_SCHEDULER", default_value = "http://127.0.0.1:4573")]
     pub(crate) run_scheduler: Uri,
-    /// Which clock the server has
-    #[arg(long, env = "TREENAIL_CLOCK", default_value = "system")]
-    pub(crate) clock: ClockKind,
 }
 
 /// `treenail run-scheduler`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct RunScheduler {
     #[command(flatten)]
-    pub(crate) admin: Admin,
+    pub(crate) inner: Inner,
     /// Where executions are kept
     #[arg(long, env = "TREENAIL_DATA_DIR", default_value = "./treenail-data/run-scheduler")]
     pub(crate) data_dir: PathBuf,
@@ -220,39 +227,23 @@ pub(crate) struct RunScheduler {
     #[arg(long, env = "TREENAIL_LISTEN", default_value = "127.0.0.1:4573")]
     pub(crate) listen: SocketAddr,
     #[command(flatten)]
-    pub(crate) peer: Peer,
-    #[command(flatten)]
     pub(crate) worker_token: WorkerToken,
-    /// Listen beyond loopback although no credentials are checked
-    #[arg(long, env = "TREENAIL_INSECURE")]
-    pub(crate) insecure: bool,
     /// The properties-store
     #[arg(long, env = "TREENAIL_PROPERTIES_STORE", default_value = "http://127.0.0.1:4574")]
     pub(crate) properties_store: Uri,
-    /// Which clock the server has
-    #[arg(long, env = "TREENAIL_CLOCK", default_value = "system")]
-    pub(crate) clock: ClockKind,
 }
 
 /// `treenail properties-store`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct PropertiesStore {
     #[command(flatten)]
-    pub(crate) admin: Admin,
+    pub(crate) inner: Inner,
     /// Where run properties are kept
     #[arg(long, env = "TREENAIL_DATA_DIR", default_value = "./treenail-data/properties-store")]
     pub(crate) data_dir: PathBuf,
     /// Where gRPC is answered
     #[arg(long, env = "TREENAIL_LISTEN", default_value = "127.0.0.1:4574")]
     pub(crate) listen: SocketAddr,
-    #[command(flatten)]
-    pub(crate) peer: Peer,
-    /// Listen beyond loopback although no credentials are checked
-    #[arg(long, env = "TREENAIL_INSECURE")]
-    pub(crate) insecure: bool,
-    /// Which clock the server has; this service looks at none
-    #[arg(long, env = "TREENAIL_CLOCK", default_value = "system")]
-    pub(crate) clock: ClockKind,
 }
 
 /// `treenail worker`.

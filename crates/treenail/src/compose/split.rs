@@ -1,18 +1,27 @@
 //! Each service alone, talking gRPC to the others.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use tokio::sync::watch;
 use treenail_gateway::Backends;
-use treenail_rpc::{Entropy, serve_grpc};
+use treenail_rpc::{Entropy, Listener, guard::Tokens, serve_grpc};
 use treenail_worker::Authority;
 
 use super::{admin::Admin, bind, clock, lock, on_fatal, worker_config};
 use crate::{
-    cli::{ControlPlane, Gateway, PropertiesStore, RunScheduler, Worker},
+    cli::{ControlPlane, Gateway, Inner, PropertiesStore, RunScheduler, Worker},
     config::FileConfig,
     terminal,
 };
+
+impl Inner {
+    /// Takes the port for operators, and the one for other services and the holders of tokens.
+    async fn bind(&self, listen: SocketAddr, tokens: Option<Tokens>) -> anyhow::Result<(Admin, Listener)> {
+        let admin = Admin::bind(&self.admin, self.insecure).await?;
+        let tcp = bind(listen, self.insecure || self.peer.is_mutual()).await?;
+        Ok((admin, self.peer.listener(tcp, tokens)?))
+    }
+}
 
 /// `treenail gateway`.
 pub(crate) async fn gateway(arguments: &Gateway) -> anyhow::Result<()> {
@@ -41,17 +50,14 @@ pub(crate) async fn gateway(arguments: &Gateway) -> anyhow::Result<()> {
 
 /// `treenail control-plane`.
 pub(crate) async fn control_plane(arguments: &ControlPlane, file: FileConfig) -> anyhow::Result<()> {
-    let admin = Admin::bind(&arguments.admin, arguments.insecure).await?;
-    let peer = &arguments.peer;
-    let listener = bind(arguments.listen, arguments.insecure || peer.is_mutual()).await?;
-    let listener = peer.listener(listener)?;
+    let (admin, listener) = arguments.inner.bind(arguments.listen, None).await?;
     let data_dir = lock(&arguments.data_dir).await?;
     let store =
         treenail_control_plane::store::sqlite::SqliteStore::open(&data_dir.path().join("definitions.db"), on_fatal())?;
     let deps = treenail_control_plane::Deps {
         store,
-        scheduler: peer.connect(&arguments.run_scheduler)?,
-        clock: clock(arguments.clock),
+        scheduler: arguments.inner.peer.connect(&arguments.run_scheduler)?,
+        clock: clock(arguments.inner.clock),
         entropy: Entropy::os(),
     };
     let service = treenail_control_plane::build(file.control_plane, deps);
@@ -70,15 +76,13 @@ pub(crate) async fn control_plane(arguments: &ControlPlane, file: FileConfig) ->
 
 /// `treenail run-scheduler`.
 pub(crate) async fn run_scheduler(arguments: &RunScheduler, file: FileConfig) -> anyhow::Result<()> {
-    let admin = Admin::bind(&arguments.admin, arguments.insecure).await?;
-    let peer = &arguments.peer;
-    let listener = bind(arguments.listen, arguments.insecure || peer.is_mutual()).await?;
-    let listener = peer.listener_with(listener, arguments.worker_token.taken()?)?;
+    let tokens = arguments.worker_token.taken()?;
+    let (admin, listener) = arguments.inner.bind(arguments.listen, tokens).await?;
     let data_dir = lock(&arguments.data_dir).await?;
     let deps = treenail_run_scheduler::Deps {
         store: treenail_run_scheduler::store::sqlite::SqliteStore::open(&data_dir.path().join("runs.db"), on_fatal())?,
-        properties: peer.connect(&arguments.properties_store)?,
-        clock: clock(arguments.clock),
+        properties: arguments.inner.peer.connect(&arguments.properties_store)?,
+        clock: clock(arguments.inner.clock),
         entropy: Entropy::os(),
         logs: &data_dir.path().join("logs"),
     };
@@ -104,10 +108,7 @@ pub(crate) async fn run_scheduler(arguments: &RunScheduler, file: FileConfig) ->
 
 /// `treenail properties-store`.
 pub(crate) async fn properties_store(arguments: &PropertiesStore, file: FileConfig) -> anyhow::Result<()> {
-    let admin = Admin::bind(&arguments.admin, arguments.insecure).await?;
-    let peer = &arguments.peer;
-    let listener = bind(arguments.listen, arguments.insecure || peer.is_mutual()).await?;
-    let listener = peer.listener(listener)?;
+    let (admin, listener) = arguments.inner.bind(arguments.listen, None).await?;
     let data_dir = lock(&arguments.data_dir).await?;
     let store =
         treenail_properties_store::store::sqlite::Sqlite::open(&data_dir.path().join("properties.db"), on_fatal())?;

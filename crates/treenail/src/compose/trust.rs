@@ -36,13 +36,8 @@ impl cli::Peer {
         self.peer_cert.is_some()
     }
 
-    /// A port of a service that only other services call.
-    pub(super) fn listener(&self, tcp: TcpListener) -> anyhow::Result<Listener> {
-        self.listener_with(tcp, None)
-    }
-
-    /// The port of a service that other services call, and workers with their token.
-    pub(super) fn listener_with(&self, tcp: TcpListener, tokens: Option<Tokens>) -> anyhow::Result<Listener> {
+    /// The port of a service that other services call, and workers with their token where there are tokens.
+    pub(super) fn listener(&self, tcp: TcpListener, tokens: Option<Tokens>) -> anyhow::Result<Listener> {
         let tls = match identity(self.peer_cert.as_ref(), self.peer_key.as_ref()) {
             Some(identity) => Some(ServerTls::open(identity, self.peer_ca.clone(), tls::GRPC)?),
             None => None,
